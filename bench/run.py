@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+"""Runs benches: hfhub beside its peers, alternating, medians, CPU seconds of the client process.
+
+  bench/run.py --build BUILD [NAME...]      names: http, download, stream (default: all)
+Servers and clients talk over loopback; clients run on one core and servers on the other where there are two.
+"""
+import argparse
+import contextlib
+import os
+import pathlib
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PYTHON = ROOT / ".venv/bin/python"
+CORES = sorted(os.sched_getaffinity(0))
+
+
+def on_core(which):
+    core = CORES[which % len(CORES)]
+    return lambda: os.sched_setaffinity(0, {core})
+
+
+def have(program):
+    return shutil.which(program) is not None
+
+
+def run(argv, timeout=300, env=None):
+    """Runs a client; returns its wall seconds and standard output."""
+    begin = time.perf_counter()
+    process = subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               preexec_fn=on_core(0), env={**os.environ, **(env or {})})
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    wall = time.perf_counter() - begin
+    if process.returncode != 0:
+        raise RuntimeError(f"{argv[0]} failed with {process.returncode}: {err.decode()[-500:]}")
+    return wall, out.decode()
+
+
+def cpu_of(argv, **kwargs):
+    """CPU and wall seconds of a client by getrusage of the finished child, and its output."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall, out = run(argv, **kwargs)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cpu, wall, out
+
+
+class Servers(contextlib.ExitStack):
+    """Loopback servers, ended by their ids."""
+
+    def __init__(self, build, folder):
+        super().__init__()
+        self.build, self.folder = build, pathlib.Path(folder)
+
+    def start(self, argv, ready=None, **kwargs):
+        process = subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                   preexec_fn=on_core(1), text=True, **kwargs)
+        self.callback(self.end, process)
+        lines = []
+        while ready and not any(line.startswith(ready) for line in lines):
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"{argv[0]} did not start")
+            lines.append(line.strip())
+        return process, lines
+
+    @staticmethod
+    def end(process):
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def local_hub(self):
+        data = self.folder / "hub"
+        _, lines = self.start([self.build / "test/hfhub-local-hub", "--port", 0, "--tls", "--data", data],
+                              ready="listening on")
+        url = next(line.split()[-1] for line in lines if line.startswith("listening on"))
+        return url, data / "ca.pem"
+
+    def certificate(self):
+        key, cert = self.folder / "key.pem", self.folder / "cert.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-keyout", key, "-out", cert, "-days", "30", "-subj", "/CN=localhost", "-addext",
+                        "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
+        return key, cert
+
+    def nginx(self, root):
+        key, cert = self.certificate()
+        port = free_port()
+        config = self.folder / "nginx.conf"
+        config.write_text(f"""
+daemon off; worker_processes 1; pid {self.folder}/nginx.pid; error_log {self.folder}/error.log;
+{'user root;' if os.geteuid() == 0 else ''}
+events {{ worker_connections 4096; }}
+http {{ access_log off; keepalive_requests 100000000; http2_max_concurrent_streams 1000; sendfile on;
+  client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/p; fastcgi_temp_path {self.folder}/f;
+  uwsgi_temp_path {self.folder}/u; scgi_temp_path {self.folder}/s;
+  server {{ listen 127.0.0.1:{port} ssl http2; ssl_certificate {cert}; ssl_certificate_key {key}; root {root}; }} }}
+""")
+        self.start(["nginx", "-c", config, "-p", self.folder])
+        wait_for_port(port)
+        return f"https://localhost:{port}", cert
+
+
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for_port(port):
+    import socket
+    for _ in range(100):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"nothing listens on port {port}")
+
+
+def alternate(rounds, **measures):
+    """Calls each measure in turn, `rounds` times; returns the median of each one's figures."""
+    figures = {name: [] for name in measures}
+    for _ in range(rounds):
+        for name, measure in measures.items():
+            figures[name].append(measure())
+    return {name: statistics.median(values) for name, values in figures.items()}
+
+
+def row(title, ours, peers, unit, digits=2):
+    cells = [f"hfhub {ours:.{digits}f} {unit}"]
+    for name, figure in peers.items():
+        cells.append(f"{name} {figure:.{digits}f} {unit} (hfhub/{name} {ours / figure:.3f})")
+    print(f"  {title:<44} " + "   ".join(cells), flush=True)
+
+
+def bench_http(build, rounds):
+    print("small requests over HTTP/2 and TLS, CPU per request (client pinned to one core)")
+    with tempfile.TemporaryDirectory() as folder, Servers(build, folder) as servers:
+        root = pathlib.Path(folder) / "www"
+        root.mkdir()
+        (root / "small").write_text("hello")
+        base, cert = servers.nginx(root)
+        url = base + "/small"
+
+        def ours(mode, count, concurrency):
+            def measure():
+                _, out = run([build / "bench/small-requests", mode, url, cert, count, concurrency])
+                requests, _, cpu = out.split()
+                return float(cpu) / float(requests) * 1e6
+            return measure
+
+        def h2load(count, concurrency):
+            def measure():
+                cpu, _, _ = cpu_of(["h2load", "-n", count, "-c", 1, "-m", concurrency, "-t", 1, url])
+                return cpu / count * 1e6
+            return measure
+
+        def httpx(count, concurrency):
+            def measure():
+                _, out = run([PYTHON, ROOT / "bench/http/httpx_peer.py", url, cert, count, concurrency])
+                return float(out) * 1e6
+            return measure
+
+        for concurrency, count in ((1, 20000), (100, 100000)):
+            measures = {"hfhub": ours("coroutine", count, concurrency), "h2load": h2load(count, concurrency)}
+            if PYTHON.exists():
+                measures["httpx"] = httpx(2000, concurrency)
+            medians = alternate(rounds, **measures)
+            mine = medians.pop("hfhub")
+            row(f"coroutine, own executor, concurrency {concurrency}", mine, medians, "us")
+        medians = alternate(rounds, hop=ours("hop", 50000, 100), blocking=ours("blocking", 10000, 1))
+        row("coroutine, session's own thread, concurrency 100", medians["hop"], {}, "us")
+        row("blocking from a foreign thread", medians["blocking"], {}, "us")
+
+
+def bench_download(build, rounds):
+    print("1 GiB over TLS to a file, CPU seconds per GiB")
+    gib = 1 << 30
+    with tempfile.TemporaryDirectory() as folder, Servers(build, folder) as servers:
+        root = pathlib.Path(folder) / "www"
+        root.mkdir()
+        block = os.urandom(1 << 20)
+        with open(root / "big", "wb") as file:
+            for _ in range(gib >> 20):
+                file.write(block)
+        base, cert = servers.nginx(root)
+        out = pathlib.Path(folder) / "out"
+
+        def fetch(*flags):
+            return lambda: cpu_of([build / "test/hfhub-fetch", *flags, "--cacert", cert, "-o", out, base + "/big"])[0]
+
+        def curl(*flags):
+            return lambda: cpu_of(["curl", "-s", *flags, "--cacert", cert, "-o", out, base + "/big"])[0]
+
+        for name, ours, theirs in (("HTTP/2, no hash", (), ("--http2",)), ("HTTP/1.1, no hash", ("--http1",), ("--http1.1",))):
+            medians = alternate(rounds, hfhub=fetch(*ours), curl=curl(*theirs))
+            row(name, medians["hfhub"], {"curl": medians["curl"]}, "s", 3)
+
+        hub, ca = servers.local_hub()
+        name = "bench/big"
+        env = {"HF_ENDPOINT": hub, "HF_TOKEN": "hf_bench", "SSL_CERT_FILE": str(ca), "HF_HUB_DISABLE_XET": "1"}
+        subprocess.run([build / "bench/download-file", "upload", name, root / "big"], check=True,
+                       env={**os.environ, **env}, stdout=subprocess.DEVNULL)
+
+        def download():
+            cache = pathlib.Path(folder) / "cache"
+            shutil.rmtree(cache, ignore_errors=True)
+            _, out = run([build / "bench/download-file", "download", name, cache], env=env)
+            return float(out.split()[0])
+
+        def curl_and_sha():
+            cpu = cpu_of(["curl", "-sL", "--http2", "--cacert", ca, "-o", out, f"{hub}/{name}/resolve/main/big"])[0]
+            return cpu + cpu_of(["openssl", "dgst", "-sha256", out])[0]
+
+        measures = {"hfhub": download, "curl + openssl dgst": curl_and_sha}
+        if PYTHON.exists():
+            def python():
+                cache = pathlib.Path(folder) / "cache-py"
+                shutil.rmtree(cache, ignore_errors=True)
+                return cpu_of([PYTHON, ROOT / "bench/download/python_peer.py", name, cache], env=env)[0]
+            measures["huggingface_hub (no hash)"] = python
+        medians = alternate(rounds, **measures)
+        mine = medians.pop("hfhub")
+        row("hf_hub_download with sha256", mine, medians, "s", 3)
+
+
+def bench_stream(build, rounds):
+    print("streamed tokens, parsed into structs")
+    with tempfile.TemporaryDirectory() as folder, Servers(build, folder) as servers:
+        hub, ca = servers.local_hub()
+
+        def ours():
+            _, out = run([build / "bench/stream-tokens", hub + "/v1", ca, 100, 20000])
+            tokens, _, cpu, _ = out.split()
+            return float(tokens) / float(cpu) / 1000
+
+        measures = {"hfhub": ours}
+        if PYTHON.exists():
+            def python():
+                _, out = run([PYTHON, ROOT / "bench/stream/python_peer.py", hub + "/v1", ca, 20, 1000])
+                tokens, cpu = out.split()
+                return float(tokens) / float(cpu) / 1000
+            measures["AsyncInferenceClient"] = python
+        medians = alternate(rounds, **measures)
+        mine = medians.pop("hfhub")
+        row("100 HTTP/2 streams, tokens per CPU second", mine, medians, "k", 1)
+        _, out = run([build / "bench/stream-tokens", hub + "/v1", ca, 1000, 30, "hold"])
+        row("memory of each of 1000 open streams", float(out.split()[3]) / 1024, {}, "KiB", 1)
+
+
+BENCHES = {"http": bench_http, "download": bench_download, "stream": bench_stream}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(BENCHES)
+    if unknown:
+        sys.exit(f"unknown benches: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
+    for name in arguments.names or BENCHES:
+        BENCHES[name](arguments.build.resolve(), arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+#pragma once
+
+// Everything. Each header stands alone too.
+
+#include <hfhub/environment.hpp>
+#include <hfhub/error.hpp>
+#include <hfhub/hub/hf_api.hpp>
+#include <hfhub/inference/client.hpp>
+#include <hfhub/log.hpp>
+#include <hfhub/mode.hpp>
+#include <hfhub/result.hpp>
+#include <hfhub/session.hpp>

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hfhub {
+
+/// ASCII case-insensitive equality, as field names compare (RFC 9110 5.1).
+bool iequals(std::string_view a, std::string_view b) noexcept;
+
+/// Header fields in the order they were added; names are kept in lower case, values as given.
+/// All bytes live in one buffer, so a response costs two allocations whatever its number of fields.
+class HttpHeaders {
+  public:
+    struct Field {
+        std::string_view name;
+        std::string_view value;
+    };
+
+    HttpHeaders() = default;
+    HttpHeaders(std::initializer_list<Field> fields);
+
+    /// Appends a field; several of one name are allowed.
+    void add(std::string_view name, std::string_view value);
+    /// Replaces all fields of that name by this one.
+    void set(std::string_view name, std::string_view value);
+    /// Removes all fields of that name.
+    void erase(std::string_view name);
+    void clear() noexcept;
+
+    bool contains(std::string_view name) const noexcept { return find(name) != npos; }
+    /// Value of the first field of that name.
+    std::optional<std::string_view> get(std::string_view name) const noexcept;
+    /// Value of the first field of that name, empty where there is none.
+    std::string_view value(std::string_view name) const noexcept;
+    /// All values of that name, joined by ", " (RFC 9110 5.3).
+    std::string joined(std::string_view name) const;
+
+    std::size_t size() const noexcept { return entries_.size(); }
+    bool empty() const noexcept { return entries_.empty(); }
+    Field operator[](std::size_t index) const noexcept;
+    /// Bytes of all names and values.
+    std::size_t bytes() const noexcept { return bytes_.size(); }
+
+    class Iterator {
+      public:
+        Iterator(const HttpHeaders* headers, std::size_t index) : headers_(headers), index_(index) {}
+        Field operator*() const noexcept { return (*headers_)[index_]; }
+        Iterator& operator++() noexcept { return ++index_, *this; }
+        bool operator!=(const Iterator& other) const noexcept { return index_ != other.index_; }
+
+      private:
+        const HttpHeaders* headers_;
+        std::size_t index_;
+    };
+    Iterator begin() const noexcept { return {this, 0}; }
+    Iterator end() const noexcept { return {this, entries_.size()}; }
+
+  private:
+    struct Entry {
+        std::uint32_t at, name, value;  // the name's offset and both lengths; the value follows the name
+    };
+    static constexpr std::size_t npos = static_cast<std::size_t>(-1);
+    std::size_t find(std::string_view name) const noexcept;
+
+    std::string bytes_;
+    std::vector<Entry> entries_;
+};
+
+}  // namespace hfhub

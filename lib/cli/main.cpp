@@ -1,0 +1,56 @@
+#include "cli/commands/commands.hpp"
+
+#include <hfhub/error.hpp>
+#include <hfhub/log.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+
+namespace hfhub::cli {
+
+void add_common_options(CLI::App& command, Context& context) {
+    command.add_option("--token", context.token, "Token; the saved one where it is not given");
+    static const std::map<std::string, Format> formats = {
+        {"auto", Format::human}, {"human", Format::human}, {"json", Format::json}, {"quiet", Format::quiet}};
+    command.add_option("--format", context.output.format, "auto, human, json or quiet")
+        ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case));
+    command.add_flag_callback(
+        "--json", [&context] { context.output.format = Format::json; }, "The same as --format json");
+    command.add_flag_callback(
+        "-q,--quiet", [&context] { context.output.format = Format::quiet; }, "The same as --format quiet");
+}
+
+namespace {
+
+constexpr int usage_error = 2;
+
+int run(int argc, char** argv) {
+    CLI::App app("Hugging Face Hub at the terminal", "hf");
+    app.require_subcommand(1);
+    Context context;
+    add_auth(app, context);
+    add_download(app, context);
+    add_env(app, context);
+    add_version(app, context);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        const int status = app.exit(error);
+        return status == 0 ? 0 : usage_error;
+    }
+    set_log_sink([](LogLevel, std::string_view text) { std::cerr << text << "\n"; });
+    try {
+        return context.run();
+    } catch (const std::exception& error) {
+        std::cout.flush();
+        std::cerr << "Error: " << error.what() << "\n";
+        return 1;
+    }
+}
+
+}  // namespace
+
+}  // namespace hfhub::cli
+
+int main(int argc, char** argv) { return hfhub::cli::run(argc, argv); }

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <hfhub/environment.hpp>
+#include <hfhub/progress.hpp>
+
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <string>
+
+namespace hfhub::cli {
+
+/// Shows transfers on standard error: one moving line on a terminal, a plain line every 30 s elsewhere, nothing where
+/// it is disabled. Thread-safe.
+class ProgressBar {
+  public:
+    ProgressBar(const Environment& environment, bool quiet);
+    ~ProgressBar();
+    ProgressBar(const ProgressBar&) = delete;
+    ProgressBar& operator=(const ProgressBar&) = delete;
+
+    /// To be given to transfers; null where nothing is shown.
+    const ProgressCallback* callback() const noexcept { return enabled_ ? &callback_ : nullptr; }
+
+  private:
+    void update(const Progress& progress);
+    std::string line(std::chrono::steady_clock::time_point now) const;
+
+    struct File {
+        std::uint64_t done = 0;
+        std::uint64_t total = 0;
+        std::uint64_t at_start = 0;  // fetched by an earlier run: no part of the rate
+    };
+    bool enabled_ = false;
+    bool terminal_ = false;
+    std::mutex mutex_;
+    std::map<std::string, File> files_;
+    std::chrono::steady_clock::time_point begin_, shown_;
+    bool drawn_ = false;
+    ProgressCallback callback_;
+};
+
+}  // namespace hfhub::cli

@@ -1,0 +1,265 @@
+#include "core/atomic_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <random>
+#include <utility>
+
+namespace hfhub {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string_view hint_for(int error) {
+    switch (error) {
+        case ENOSPC:
+            return "; free some space, or let HF_HOME name a folder on another disk";
+        case EDQUOT:
+            return "; free some of your quota, or let HF_HOME name a folder on another disk";
+        case EROFS:
+            return "; let HF_HOME name a folder that can be written";
+        case EACCES:
+        case EPERM:
+            return "; check the owner and mode of the file and its folder";
+        case EMFILE:
+            return "; raise the limit of open files (ulimit -n)";
+        case ENAMETOOLONG:
+            return "; a name may have at most 255 bytes";
+        default:
+            return "";
+    }
+}
+
+std::error_code system_error(int error) { return {error, std::system_category()}; }
+
+[[noreturn]] void fail(std::string_view action, const fs::path& path, int error = errno) {
+    throw FileError(action, path, system_error(error));
+}
+
+/// Repeats a system call that a signal has interrupted.
+template <class Call>
+auto retried(Call call) {
+    decltype(call()) result;
+    do {
+        result = call();
+    } while (result < 0 && errno == EINTR);
+    return result;
+}
+
+std::string random_suffix() {
+    char text[16];
+    std::snprintf(text, sizeof text, ".%08x.tmp", static_cast<unsigned>(std::random_device()()));
+    return text;
+}
+
+fs::path temporary_beside(const fs::path& path) {
+    return path.parent_path() / name_with_suffix(path.filename().string(), random_suffix());
+}
+
+/// Deletes a temporary file unless it got its final name.
+class Removal {
+  public:
+    explicit Removal(fs::path path) : path_(std::move(path)) {}
+    Removal(const Removal&) = delete;
+    Removal& operator=(const Removal&) = delete;
+    ~Removal() {
+        if (!path_.empty()) ::unlink(path_.c_str());
+    }
+    void dismiss() { path_.clear(); }
+
+  private:
+    fs::path path_;
+};
+
+void rename_over(const fs::path& from, const fs::path& to) {
+    if (::rename(from.c_str(), to.c_str()) != 0) fail("write", to);
+}
+
+/// A rename lasts through a power cut only once the folder is on the disk. Some file systems cannot do that: no error.
+void sync_folder_of(const fs::path& path) {
+    const auto folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return;
+    ::fsync(descriptor);
+    ::close(descriptor);
+}
+
+std::optional<std::string> read_all(const fs::path& path, std::size_t limit, bool may_be_missing) {
+    const int descriptor = retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
+    if (descriptor < 0) {
+        if (may_be_missing && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
+        fail("open", path);
+    }
+    std::string content;
+    ssize_t got = 0;
+    int error = 0;
+    do {
+        const auto at = content.size();
+        content.resize(at + std::clamp<std::size_t>(at, 4096, 1 << 20));
+        got = retried([&] { return ::read(descriptor, content.data() + at, content.size() - at); });
+        error = got < 0 ? errno : 0;
+        content.resize(at + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    } while (got > 0 && content.size() <= limit);
+    ::close(descriptor);
+    if (error != 0) fail("read", path, error);
+    if (content.size() > limit) {
+        throw IoError("cannot read " + path.string() + ": it holds more than the " + std::to_string(limit) +
+                      " bytes that are expected at most");
+    }
+    return content;
+}
+
+bool links_unsupported(int error) {
+    return error == EPERM || error == ENOSYS || error == EOPNOTSUPP || error == EINVAL || error == EACCES;
+}
+
+}  // namespace
+
+FileError::FileError(std::string_view action, fs::path path, std::error_code code)
+    : IoError("cannot " + std::string(action) + " " + path.string() + ": " + code.message() +
+              std::string(hint_for(code.value()))),
+      path(std::move(path)),
+      code(code) {}
+
+std::string name_with_suffix(std::string_view name, std::string_view suffix) {
+    constexpr std::size_t max_name = 255;
+    auto size = std::min(name.size(), max_name - suffix.size());
+    const auto continues = [&](std::size_t at) { return (static_cast<unsigned char>(name[at]) & 0xc0) == 0x80; };
+    while (size < name.size() && size > 0 && continues(size)) --size;
+    return std::string(name.substr(0, size)).append(suffix);
+}
+
+std::string read_file(const fs::path& path, std::size_t limit) { return *read_all(path, limit, false); }
+
+std::optional<std::string> read_file_if_exists(const fs::path& path, std::size_t limit) {
+    return read_all(path, limit, true);
+}
+
+void write_file_atomically(const fs::path& path, std::string_view bytes, WriteOptions options) {
+    OutputFile file(temporary_beside(path), OutputFile::Open::create_new, options.mode);
+    Removal removal(file.path());
+    file.write_at(0, std::as_bytes(std::span(bytes)));
+    if (options.sync) file.sync();
+    file.close();
+    rename_over(file.path(), path);
+    removal.dismiss();
+    if (options.sync) sync_folder_of(path);
+}
+
+void write_secret_file(const fs::path& path, std::string_view bytes) {
+    const auto folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+    if (folder.has_parent_path()) make_directories(folder.parent_path());
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) fail("create", folder);
+    struct stat status{};
+    // A folder that others use together keeps its mode; not being its owner is no reason to fail either.
+    if (::stat(folder.c_str(), &status) == 0 && (status.st_mode & S_ISVTX) == 0 && (status.st_mode & 077) != 0) {
+        (void)!::chmod(folder.c_str(), 0700);
+    }
+    write_file_atomically(path, bytes, {.mode = 0600, .sync = true});
+}
+
+void make_directories(const fs::path& path) {
+    if (path.empty()) return;
+    std::error_code error;
+    fs::create_directories(path, error);
+    if (error) throw FileError("create", path, error);
+    if (!fs::is_directory(path, error)) fail("create", path, ENOTDIR);
+}
+
+void copy_file_atomically(const fs::path& from, const fs::path& to) {
+    const auto temporary = temporary_beside(to);
+    Removal removal(temporary);
+    std::error_code error;
+    fs::copy_file(from, temporary, error);
+    if (error) throw FileError("copy " + from.string() + " to", to, error);
+    rename_over(temporary, to);
+    removal.dismiss();
+}
+
+void move_file(const fs::path& from, const fs::path& to) {
+    if (::rename(from.c_str(), to.c_str()) == 0) return;
+    if (errno != EXDEV) fail("move " + from.string() + " to", to);
+    copy_file_atomically(from, to);
+    if (::unlink(from.c_str()) != 0) fail("delete", from);
+}
+
+bool try_symlink(const fs::path& target, const fs::path& link, MakeLink make_link) {
+    std::error_code error;
+    const auto link_folder = fs::absolute(link).lexically_normal().parent_path();
+    const auto relative = fs::absolute(target).lexically_normal().lexically_relative(link_folder);
+    if (fs::is_symlink(link, error) && fs::read_symlink(link, error) == relative) return true;
+
+    const auto temporary = temporary_beside(link);
+    if ((make_link ? make_link : ::symlink)(relative.c_str(), temporary.c_str()) != 0) {
+        if (links_unsupported(errno) && ::access(link_folder.c_str(), W_OK) == 0) return false;
+        fail("link", link);
+    }
+    Removal removal(temporary);
+    rename_over(temporary, link);
+    removal.dismiss();
+    return true;
+}
+
+OutputFile::OutputFile(fs::path path, Open how, unsigned mode) : path_(std::move(path)) {
+    const int flags = how == Open::create_new ? O_EXCL : how == Open::truncate ? O_TRUNC : 0;
+    descriptor_ = retried([&] { return ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | flags, mode); });
+    if (descriptor_ < 0) fail("create", path_);
+}
+
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
+    std::swap(path_, other.path_);
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+}
+
+OutputFile::~OutputFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const auto done =
+            retried([&] { return ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+        if (done < 0) fail("write", path_);
+        offset += static_cast<std::uint64_t>(done);
+        bytes = bytes.subspan(static_cast<std::size_t>(done));
+    }
+}
+
+std::size_t OutputFile::read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
+    const auto got =
+        retried([&] { return ::pread(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+    if (got < 0) fail("read", path_);
+    return static_cast<std::size_t>(got);
+}
+
+std::uint64_t OutputFile::size() const {
+    struct stat status{};
+    if (::fstat(descriptor_, &status) != 0) fail("examine", path_);
+    return static_cast<std::uint64_t>(status.st_size);
+}
+
+void OutputFile::truncate(std::uint64_t size) {
+    if (retried([&] { return ::ftruncate(descriptor_, static_cast<off_t>(size)); }) != 0) fail("resize", path_);
+}
+
+void OutputFile::sync() {
+    if (retried([&] { return ::fsync(descriptor_); }) != 0) fail("write", path_);
+}
+
+void OutputFile::close() {
+    const int descriptor = std::exchange(descriptor_, -1);
+    // After EINTR the descriptor is closed on Linux: a second close could hit another file's.
+    if (descriptor >= 0 && ::close(descriptor) != 0 && errno != EINTR) fail("write", path_);
+}
+
+}  // namespace hfhub

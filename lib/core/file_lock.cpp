@@ -1,0 +1,221 @@
+#include "core/file_lock.hpp"
+
+#include "core/atomic_file.hpp"
+#include "core/digest.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <random>
+#include <utility>
+
+namespace hfhub {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t max_soft_lock = 4096;
+
+bool flock_unsupported(int error) {
+    return error == ENOSYS || error == ENOLCK || error == EOPNOTSUPP || error == EINVAL;
+}
+
+std::string host_name() {
+    char name[256] = {};
+    return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+/// Process, host and a number of its own, one a line: also threads of one process tell their locks apart.
+std::string new_identity() {
+    std::random_device random;
+    return std::to_string(::getpid()) + "\n" + host_name() + "\n" + std::to_string(random()) +
+           std::to_string(random()) + "\n";
+}
+
+LockHolder parse_identity(const std::string& content) {
+    LockHolder holder;
+    const auto line = content.find('\n');
+    if (line == std::string::npos) return holder;
+    std::from_chars(content.data(), content.data() + line, holder.process);
+    holder.host = content.substr(line + 1, content.find('\n', line + 1) - line - 1);
+    return holder;
+}
+
+bool is_dead(const LockHolder& holder) {
+    return holder.process > 0 && holder.host == host_name() && ::kill(static_cast<pid_t>(holder.process), 0) != 0 &&
+           errno == ESRCH;
+}
+
+std::chrono::system_clock::time_point modified(const struct stat& status) {
+    const auto since_epoch =
+        std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec);
+    return std::chrono::system_clock::time_point(
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(since_epoch));
+}
+
+fs::path soft_lock_beside(const fs::path& lock_file) {
+    constexpr std::string_view suffix = ".soft";
+    const auto name = lock_file.filename().string();
+    // A name too long for the suffix is replaced as a whole, since two long names may differ only at their ends.
+    const bool fits = name.size() + suffix.size() <= 255;
+    return lock_file.parent_path() / ((fits ? name : sha256_hex(name)) + std::string(suffix));
+}
+
+/// Opens a lock file; one that belongs to another user may be readable only, and that is enough for flock.
+int open_lock_file(const fs::path& path) {
+    int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0664);
+    if (descriptor < 0 && errno == EACCES) descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    return descriptor;
+}
+
+/// Whether the path still names the open file: a lock on a deleted one binds nobody.
+bool is_still_named(int descriptor, const fs::path& path) {
+    struct stat open{}, named{};
+    return ::fstat(descriptor, &open) == 0 && ::stat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino &&
+           open.st_dev == named.st_dev;
+}
+
+}  // namespace
+
+FileLock::FileLock(fs::path lock_file, Flock flock)
+    : lock_file_(std::move(lock_file)), soft_file_(soft_lock_beside(lock_file_)), flock_(flock ? flock : ::flock) {}
+
+bool FileLock::try_lock() {
+    if (owns_lock()) return true;
+    make_directories(lock_file_.parent_path());
+    for (int tries = 0; tries < 10; ++tries) {
+        switch (try_flock()) {
+            case Attempt::done:
+                return true;
+            case Attempt::busy:
+                return false;
+            case Attempt::unsupported:
+                return try_soft_lock();
+            case Attempt::replaced:
+                break;
+        }
+    }
+    return false;
+}
+
+FileLock::Attempt FileLock::try_flock() {
+    const int descriptor = open_lock_file(lock_file_);
+    if (descriptor < 0) throw FileError("lock", lock_file_, {errno, std::system_category()});
+    int error = 0;
+    do {
+        error = flock_(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    } while (error == EINTR);
+
+    if (error == 0 && is_still_named(descriptor, lock_file_)) {
+        descriptor_ = descriptor;
+        process_ = ::getpid();
+        state_ = State::flock;
+        return Attempt::done;
+    }
+    ::close(descriptor);
+    if (error == 0) return Attempt::replaced;
+    if (error == EWOULDBLOCK) return Attempt::busy;
+    if (flock_unsupported(error)) return Attempt::unsupported;
+    throw FileError("lock", lock_file_, {error, std::system_category()});
+}
+
+bool FileLock::try_soft_lock() {
+    for (int tries = 0; tries < 2; ++tries) {
+        const int descriptor = ::open(soft_file_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0664);
+        if (descriptor >= 0) {
+            auto identity = new_identity();
+            const auto written = ::write(descriptor, identity.data(), identity.size());
+            const int error = errno;
+            ::close(descriptor);
+            if (written != static_cast<ssize_t>(identity.size())) {
+                ::unlink(soft_file_.c_str());
+                throw FileError("lock", soft_file_, {written < 0 ? error : ENOSPC, std::system_category()});
+            }
+            identity_ = std::move(identity);
+            process_ = ::getpid();
+            state_ = State::soft;
+            return true;
+        }
+        if (errno != EEXIST) throw FileError("lock", soft_file_, {errno, std::system_category()});
+        if (!break_if_stale()) return false;
+    }
+    return false;
+}
+
+/// Takes away the lock of a holder that is gone. It is renamed first and looked at again: between the look and the
+/// rename somebody else may have taken it over, and a lock that is alive is put back.
+bool FileLock::break_if_stale() {
+    struct stat status{};
+    if (::stat(soft_file_.c_str(), &status) != 0) return true;  // just released
+    const auto content = read_file_if_exists(soft_file_, max_soft_lock);
+    if (!content) return true;
+    if (!is_dead(parse_identity(*content)) && file_system_time() - modified(status) <= stale_after) return false;
+
+    const auto aside = soft_file_.parent_path() /
+                       name_with_suffix(soft_file_.filename().string(), "." + std::to_string(std::random_device()()));
+    if (::rename(soft_file_.c_str(), aside.c_str()) != 0) return true;
+    const bool same = read_file_if_exists(aside, max_soft_lock) == content;
+    if (!same) (void)!::link(aside.c_str(), soft_file_.c_str());
+    ::unlink(aside.c_str());
+    return same;
+}
+
+/// "Now" by the clock that also stamps the files: a server's may differ from ours by more than a lock's life.
+std::chrono::system_clock::time_point FileLock::file_system_time() const {
+    auto now = std::chrono::system_clock::now();
+    const int descriptor = open_lock_file(lock_file_);
+    if (descriptor < 0) return now;
+    struct stat status{};
+    if (::futimens(descriptor, nullptr) == 0 && ::fstat(descriptor, &status) == 0) now = modified(status);
+    ::close(descriptor);
+    return now;
+}
+
+void FileLock::unlock() noexcept {
+    const auto state = std::exchange(state_, State::open);
+    const bool own_process = process_ == ::getpid();
+    if (state == State::flock) {
+        // Explicitly, since a forked child may still hold the same open file.
+        if (own_process) flock_(descriptor_, LOCK_UN);
+        ::close(std::exchange(descriptor_, -1));
+    } else if (state == State::soft && own_process) {
+        try {
+            if (read_file_if_exists(soft_file_, max_soft_lock) == identity_) ::unlink(soft_file_.c_str());
+        } catch (const std::exception&) {
+            // What cannot be read goes stale by itself.
+        }
+    }
+}
+
+bool FileLock::refresh() noexcept {
+    if (state_ != State::soft) return owns_lock();
+    try {
+        const bool own = read_file_if_exists(soft_file_, max_soft_lock) == identity_;
+        if (own && ::utimensat(AT_FDCWD, soft_file_.c_str(), nullptr, 0) == 0) return true;
+        if (own) return true;  // not allowed to stamp it: others see its age, but it is still ours
+    } catch (const std::exception&) {
+        return true;  // the file system fails for now; that is no proof of a loss
+    }
+    state_ = State::open;
+    return false;
+}
+
+std::optional<LockHolder> FileLock::holder() const {
+    struct stat status{};
+    if (::stat(soft_file_.c_str(), &status) != 0) return std::nullopt;
+    const auto content = read_file_if_exists(soft_file_, max_soft_lock);
+    if (!content) return std::nullopt;
+    auto holder = parse_identity(*content);
+    const auto age = std::chrono::system_clock::now() - modified(status);
+    holder.age = std::max(std::chrono::duration_cast<std::chrono::seconds>(age), std::chrono::seconds(0));
+    return holder;
+}
+
+}  // namespace hfhub

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace hfhub {
+
+/// Who holds a lock, as far as that can be told.
+struct LockHolder {
+    std::int64_t process = 0;
+    std::string host;
+    std::chrono::seconds age{0};  ///< Since its last sign of life.
+};
+
+/// An advisory lock among processes and threads, in the manner and place of Python's filelock: flock on a file that
+/// stays when the lock is released. Where the file system has no flock, a file beside it that only one can create takes
+/// its place (a soft lock): it names its holder, and is taken over once that process is gone or has given no sign of
+/// life for 60 s. Waiting is the caller's: nothing here blocks. Locks may lie (some network file systems grant flock to
+/// everyone), so they save work but nothing may rely on them to keep data whole. Not thread-safe; one object per user
+/// of the lock.
+class FileLock {
+  public:
+    /// How often refresh() must be called while a soft lock is held, at least.
+    static constexpr std::chrono::seconds refresh_interval{20};
+    static constexpr std::chrono::seconds stale_after{60};
+
+    /// Stands in for flock(2) in tests.
+    using Flock = int (*)(int descriptor, int operation);
+
+    explicit FileLock(std::filesystem::path lock_file, Flock flock = nullptr);
+    FileLock(const FileLock&) = delete;
+    FileLock& operator=(const FileLock&) = delete;
+    ~FileLock() { unlock(); }
+
+    /// True where this object now holds the lock, or did already; false where another one does. Creates the file (0664
+    /// less the umask) and the folders above it. Throws FileError where neither form of lock can be made.
+    bool try_lock();
+    /// No effect where it is not held, nor in a child that was forked while its parent held it.
+    void unlock() noexcept;
+    /// Gives a sign of life; needed for soft locks only, no effect on others. False where the lock was lost: another
+    /// process has judged this one dead.
+    bool refresh() noexcept;
+
+    bool owns_lock() const noexcept { return state_ != State::open; }
+    bool is_soft() const noexcept { return state_ == State::soft; }
+    /// The holder of a soft lock; flock does not tell its own.
+    std::optional<LockHolder> holder() const;
+    const std::filesystem::path& path() const noexcept { return lock_file_; }
+
+  private:
+    enum class State : std::uint8_t { open, flock, soft };
+    enum class Attempt : std::uint8_t { done, busy, unsupported, replaced };
+    Attempt try_flock();
+    bool try_soft_lock();
+    bool break_if_stale();
+    std::chrono::system_clock::time_point file_system_time() const;
+
+    std::filesystem::path lock_file_;
+    std::filesystem::path soft_file_;
+    Flock flock_;
+    State state_ = State::open;
+    int descriptor_ = -1;
+    int process_ = 0;       ///< That took the lock.
+    std::string identity_;  ///< What this object wrote into the soft lock.
+};
+
+}  // namespace hfhub

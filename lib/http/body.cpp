@@ -1,0 +1,70 @@
+#include "http/body.hpp"
+
+#include <hfhub/error.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace hfhub::http {
+
+namespace {
+
+class MemoryBody final : public BodyReader {
+  public:
+    explicit MemoryBody(std::string bytes) : bytes_(std::move(bytes)) {}
+    ReadResult try_read(std::span<std::byte> buffer) override {
+        const std::size_t n = std::min(buffer.size(), bytes_.size() - taken_);
+        if (n == 0) return {0, ReadState::end};
+        std::memcpy(buffer.data(), bytes_.data() + taken_, n);
+        taken_ += n;
+        return {n, ReadState::data};
+    }
+    awaitable<std::size_t> wait(std::span<std::byte>) override { co_return 0; }
+    std::optional<std::uint64_t> remaining() const override { return bytes_.size() - taken_; }
+
+  private:
+    std::string bytes_;
+    std::size_t taken_ = 0;
+};
+
+}  // namespace
+
+awaitable<std::size_t> read_some(BodyReader* body, std::span<std::byte> buffer) {
+    if (body == nullptr) co_return 0;
+    for (;;) {
+        const ReadResult result = body->try_read(buffer);
+        if (result.state == ReadState::data) co_return result.bytes;
+        if (result.state == ReadState::end) co_return 0;
+        const std::size_t n = co_await body->wait(buffer);
+        if (n > 0) co_return n;
+    }
+}
+
+awaitable<std::string> read_all(BodyReader* body, std::size_t limit) {
+    std::string text;
+    if (body == nullptr) co_return text;
+    constexpr std::size_t step = 16 * 1024;
+    const auto announced = body->remaining();
+    if (announced && *announced > limit)
+        throw ProtocolError("the answer is larger than " + std::to_string(limit) + " bytes");
+    std::size_t size = 0;
+    for (;;) {
+        const std::size_t room =
+            std::max<std::size_t>(announced ? *announced - std::min<std::uint64_t>(size, *announced) : step, 1);
+        text.resize(size + room);
+        const auto free = std::as_writable_bytes(std::span(text)).subspan(size);
+        ReadResult result = body->try_read(free);
+        if (result.state == ReadState::blocked) {
+            result.bytes = co_await body->wait(free);
+        }
+        size += result.bytes;
+        if (result.state == ReadState::end) break;
+        if (size > limit) throw ProtocolError("the answer is larger than " + std::to_string(limit) + " bytes");
+    }
+    text.resize(size);
+    co_return text;
+}
+
+Body memory_body(std::string bytes) { return std::make_unique<MemoryBody>(std::move(bytes)); }
+
+}  // namespace hfhub::http

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "http/request.hpp"
+#include "http/response.hpp"
+#include "http/wait.hpp"
+
+#include <memory>
+
+namespace hfhub::http {
+
+class Connection;
+
+/// Hears of changes in what a connection can take; the pool.
+class ConnectionObserver {
+  public:
+    virtual void on_change(Connection& connection) = 0;
+
+  protected:
+    ~ConnectionObserver() = default;
+};
+
+/// One connection to one origin (or to a proxy that forwards). Used from the session's executor only.
+class Connection : public std::enable_shared_from_this<Connection> {
+  public:
+    virtual ~Connection() = default;
+    virtual Protocol protocol() const noexcept = 0;
+    /// Sends and waits for the answer's headers. The request stays alive until then; its limits hold for the body too.
+    /// Throws TransportError, CancelledError.
+    virtual awaitable<Response> send(const Request& request) = 0;
+    /// Requests that could begin now; 0 where it is closed, going away or full.
+    virtual std::size_t free_slots() const noexcept = 0;
+    virtual std::size_t active() const noexcept = 0;
+    virtual bool closed() const noexcept = 0;
+    /// Whether a kept connection is still silent and open; looks at the socket.
+    virtual bool alive() noexcept = 0;
+    virtual void close() noexcept = 0;
+
+    ConnectionObserver* observer = nullptr;  ///< Outlives the connection or is reset.
+    Clock::time_point idle_since{};
+    std::size_t slot_limit = 0;  ///< Requests at a time that the peer allows (HTTP/2); 0 before it has said so.
+    bool used = false;           ///< Whether an answer has arrived on it before.
+
+  protected:
+    void changed() {
+        if (observer != nullptr) observer->on_change(*this);
+    }
+};
+
+}  // namespace hfhub::http

@@ -1,0 +1,213 @@
+#include "http/pipeline.hpp"
+
+#include "core/log.hpp"
+#include "http/decode.hpp"
+#include "http/redirect.hpp"
+
+#include <cstdio>
+
+namespace hfhub::http {
+
+namespace {
+
+// Reading a little of a refused answer keeps its connection; more would cost longer than a new one.
+constexpr std::size_t drained_between_tries = 64 * 1024;
+
+bool replayable(const Request& request) {
+    const auto* source = std::get_if<std::shared_ptr<BodySource>>(&request.body);
+    return source == nullptr || (*source)->rewind();
+}
+
+std::string random_id(std::minstd_rand& random) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%08x-%04x-4%03x-a%03x-%08x%04x", static_cast<unsigned>(random()),
+                  static_cast<unsigned>(random()) & 0xffffu, static_cast<unsigned>(random()) & 0xfffu,
+                  static_cast<unsigned>(random()) & 0xfffu, static_cast<unsigned>(random()),
+                  static_cast<unsigned>(random()) & 0xffffu);
+    return text;
+}
+
+void discard(Response& response) {
+    std::byte scrap[4096];
+    std::size_t total = 0;
+    try {
+        while (response.body && total < drained_between_tries) {
+            const ReadResult result = response.body->try_read(scrap);
+            if (result.state != ReadState::data) break;
+            total += result.bytes;
+        }
+    } catch (const TransportError&) {
+        // Its connection is closed, and nobody wanted the bytes.
+    }
+    response.body.reset();
+}
+
+class RequestHookView final : public RequestHook {
+  public:
+    explicit RequestHookView(Request& request) : request_(request) {}
+    std::string_view method() const override { return to_string(request_.method); }
+    std::string url() const override { return request_.url.redacted(); }
+    std::string header(std::string_view name) const override { return std::string(request_.headers.value(name)); }
+    void set_header(std::string_view name, std::string_view value) override { request_.headers.set(name, value); }
+
+  private:
+    Request& request_;
+};
+
+}  // namespace
+
+Pipeline::Pipeline(Waits& waits, Transport& transport, PipelineOptions options)
+    : waits_(waits), transport_(transport), options_(std::move(options)) {}
+
+awaitable<Response> Pipeline::send(Request request) {
+    prepare(request);
+    const auto begin = Clock::now();
+    std::vector<std::string> visited;
+    for (;;) {
+        Response response = co_await with_retries(request);
+        if (response.status >= 300 && response.status < 400) {
+            const RedirectDecision redirect = redirect_of(request, response.status, response.headers, visited);
+            if (redirect.follow && (redirect.drop_body || replayable(request))) {
+                visited.push_back(redirect_key(request));
+                apply_redirect(request, redirect);
+                discard(response);
+                continue;
+            }
+        }
+        response.url = std::move(request.url);
+        if (options_.hooks.on_response) tell(request, response, begin);
+        co_return response;
+    }
+}
+
+void Pipeline::prepare(Request& request) {
+    if (options_.offline) {
+        throw OfflineModeIsEnabled("cannot reach " + request.url.redacted() +
+                                   ": offline mode is on; unset HF_HUB_OFFLINE to use the network");
+    }
+    Headers& headers = request.headers;
+    if (!headers.contains("user-agent")) headers.add("user-agent", options_.user_agent);
+    if (!headers.contains("accept")) headers.add("accept", "*/*");
+    if (!headers.contains("accept-encoding")) {
+        headers.add("accept-encoding", request.decode ? accept_encoding() : std::string_view("identity"));
+    }
+    if (!headers.contains("x-amzn-trace-id")) headers.add("x-amzn-trace-id", random_id(random_));
+    if (options_.hooks.on_request) {
+        RequestHookView view(request);
+        options_.hooks.on_request(view);
+    }
+    for (const Headers::Field field : headers) {
+        if (field.name.find_first_of("\r\n\0 :", 0, 5) != std::string_view::npos || field.name.empty() ||
+            field.value.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
+            throw InvalidArgumentError("the header field \"" + std::string(field.name) +
+                                       "\" holds a line end, NUL or other character that HTTP forbids");
+        }
+    }
+}
+
+awaitable<Response> Pipeline::with_retries(Request& request) {
+    budget_.on_request();
+    RetryPolicy policy = options_.retry;
+    policy.max_attempts = std::min(policy.max_attempts, request.max_attempts);
+    Attempt state;
+    bool fresh = false;
+    for (int number = 1;; ++number) {
+        if (!pauses_.empty()) co_await respect_pause(request);
+        Response response;
+        std::exception_ptr failure;
+        RetryDecision decision;
+        state.number = number;
+        state.headers = nullptr;
+        state.error = nullptr;
+        try {
+            response = co_await attempt(request, number, fresh);
+            if (!retryable_status(response.status)) co_return response;
+            state.status = response.status;
+            state.headers = &response.headers;
+            state.body_replayable = replayable(request);
+            const RetryMoment moment{Clock::now(), std::chrono::system_clock::now(), random_() / 2147483647.0};
+            if (request.retry_statuses) decision = should_retry(policy, request, state, moment);
+            if (decision.retry && decision.server_paced) pauses_[request.url.origin()] = moment.now + decision.wait;
+        } catch (TransportError& error) {
+            error.at(request.url.redacted());
+            error.attempts = number;
+            state.error = &error;
+            state.body_replayable = replayable(request);
+            const RetryMoment moment{Clock::now(), std::chrono::system_clock::now(), random_() / 2147483647.0};
+            decision = should_retry(policy, request, state, moment);
+            failure = std::current_exception();
+        }
+        const bool free_of_charge = decision.server_paced || decision.new_connection;
+        if (!decision.retry || (!free_of_charge && !budget_.take())) {
+            if (failure) std::rethrow_exception(failure);
+            co_return response;
+        }
+        if (log_enabled(LogLevel::info)) {
+            log(LogLevel::info, std::string(to_string(request.method)) + " " + request.url.redacted() + ": " +
+                                    decision.reason + "; waiting " + std::to_string(decision.wait.count()) +
+                                    " ms, then attempt " + std::to_string(number + 1) + " of " +
+                                    std::to_string(policy.max_attempts));
+        }
+        discard(response);
+        failure = nullptr;
+        fresh = decision.new_connection;
+        state.stale_retry_done = state.stale_retry_done || decision.new_connection;
+        if (decision.wait.count() > 0) co_await sleep(decision.wait, request.deadline);
+    }
+}
+
+awaitable<Response> Pipeline::attempt(const Request& request, int number, bool fresh) {
+    const bool traced = log_enabled(LogLevel::debug);
+    const auto begin = traced ? Clock::now() : Clock::time_point();
+    auto sending = transport_.send(request, fresh);
+    Response response = co_await std::move(sending);
+    response.attempts = number;
+    if (traced) {
+        const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
+        log(LogLevel::debug, std::string(to_string(request.method)) + " " + request.url.redacted() + " -> " +
+                                 std::to_string(response.status) + " " + std::string(to_string(response.protocol)) +
+                                 " in " + std::to_string(elapsed.count()) + " us, attempt " + std::to_string(number));
+    }
+    if (request.decode && response.body) {
+        const auto encoding = response.headers.get("content-encoding");
+        if (encoding) response.body = decode_body(std::move(response.body), *encoding);
+    }
+    co_return response;
+}
+
+awaitable<void> Pipeline::sleep(Milliseconds length, Clock::time_point deadline) {
+    Event event(waits_);
+    const auto until = Clock::now() + length;
+    const Wake wake = co_await event.wait(std::min(until, deadline));
+    if (wake == Wake::timeout && until <= deadline) co_return;
+    Limit{deadline, TimeoutPhase::deadline}.check(wake);
+}
+
+awaitable<void> Pipeline::respect_pause(const Request& request) {
+    const auto pause = pauses_.find(request.url.origin());
+    if (pause == pauses_.end()) co_return;
+    const auto now = Clock::now();
+    if (pause->second <= now) {
+        pauses_.erase(pause);
+        co_return;
+    }
+    const auto rest = std::chrono::ceil<Milliseconds>(pause->second - now);
+    co_await sleep(rest, request.deadline);
+}
+
+void Pipeline::tell(const Request& request, const Response& response, Clock::time_point begin) {
+    const std::string url = response.url.redacted();
+    auto id = response.headers.get("x-request-id");
+    if (!id) id = response.headers.get("x-amzn-trace-id");
+    ResponseInfo info;
+    info.method = to_string(request.method);
+    info.url = url;
+    info.status = response.status;
+    info.protocol = to_string(response.protocol);
+    info.request_id = id.value_or(std::string_view());
+    info.attempts = response.attempts;
+    info.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
+    options_.hooks.on_response(info);
+}
+
+}  // namespace hfhub::http

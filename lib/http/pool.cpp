@@ -1,0 +1,335 @@
+#include "http/pool.hpp"
+
+#include "http/h2_connection.hpp"
+#include "http/http1_connection.hpp"
+
+#include <algorithm>
+
+namespace hfhub::http {
+
+namespace {
+
+// Several requests may fail by one connect; each gets an exception of its own, to be completed with its URL.
+[[noreturn]] void rethrow_copy(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const ProxyError& one) {
+        throw ProxyError(one);
+    } catch (const ConnectError& one) {
+        throw ConnectError(one);
+    } catch (const TimeoutError& one) {
+        throw TimeoutError(one);
+    } catch (const CancelledError&) {
+        throw CancelledError();
+    }
+}
+
+}  // namespace
+
+struct Pool::Waiter : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+    Waiter(Waits& waits, Milliseconds connect_limit) : event(waits), connect_limit(connect_limit) {}
+    Event event;
+    Milliseconds connect_limit;
+    std::exception_ptr error;
+};
+
+struct Pool::Host final : ConnectionObserver {
+    Host(Pool& pool, Url origin) : pool(pool), origin(std::move(origin)) {}
+    void on_change(Connection& connection) override { pool.changed(*this, connection); }
+
+    Pool& pool;
+    Url origin;
+    std::optional<Url> proxy;
+    KnownProtocol known = KnownProtocol::unknown;
+    std::vector<std::shared_ptr<Connection>> connections;  // in the order in which they became free
+    std::size_t connecting = 0;
+    std::size_t expected_slots = 100;  // of an HTTP/2 connection, until it tells its limit; what the last one told
+    boost::intrusive::list<Waiter, boost::intrusive::constant_time_size<false>> waiters;
+};
+
+Pool::Pool(std::shared_ptr<Waits> waits, Connector& connector, PoolOptions options, Spawn spawn)
+    : waits_(std::move(waits)),
+      connector_(connector),
+      options_(std::move(options)),
+      spawn_(std::move(spawn)),
+      sweep_timer_(waits_->executor()) {}
+
+Pool::~Pool() { shutdown(); }
+
+void Pool::shutdown() {
+    shut_down_ = true;
+    sweep_timer_.cancel();
+    for (auto& [key, host] : hosts_) {
+        const auto connections = std::exchange(host->connections, {});
+        for (const auto& connection : connections) {
+            connection->observer = nullptr;
+            connection->close();
+        }
+    }
+}
+
+Pool::Host& Pool::host_of(const Url& url) {
+    key_.assign(url.scheme).append("://").append(url.host).append(":").append(std::to_string(url.port));
+    const auto found = hosts_.find(key_);
+    if (found != hosts_.end()) return *found->second;
+    Url origin;
+    origin.scheme = url.scheme;
+    origin.host = url.host;
+    origin.port = url.port;
+    origin.path = "/";
+    auto host = std::make_unique<Host>(*this, origin);
+    host->proxy = proxy_for(origin, options_.proxies);
+    const bool tls = origin.is_https();
+    if (options_.http2 == Http2::never || (!tls && options_.http2 != Http2::prior_knowledge)) {
+        host->known = KnownProtocol::http1;
+    }
+    if (options_.http2 == Http2::prior_knowledge) host->known = KnownProtocol::http2;
+    return *hosts_.emplace(key_, std::move(host)).first->second;
+}
+
+std::shared_ptr<Connection> Pool::try_acquire(const Request& request, bool fresh) {
+    if (shut_down_) throw CancelledError();
+    Host& host = host_of(request.url);
+    if (fresh) close_idle(host);
+    return host.waiters.empty() ? use(host) : nullptr;
+}
+
+Plan Pool::plan(Host& host, std::size_t open_in_pool, std::size_t idle_elsewhere) {
+    views_.clear();
+    for (const auto& one : host.connections) views_.push_back({one->protocol(), one->free_slots()});
+    const HostView view{host.known, views_, host.connecting, host.waiters.size(), open_in_pool, idle_elsewhere};
+    return pool_plan(view, options_.limits);
+}
+
+std::shared_ptr<Connection> Pool::use(Host& host) {
+    for (;;) {
+        const Plan next = plan(host, 0, 0);
+        if (next.action != PlanAction::use) return nullptr;
+        auto connection = host.connections[next.index];
+        if (connection->active() > 0 || connection->alive()) return connection;
+        connection->close();
+    }
+}
+
+bool Pool::open_as_planned(Host& host, Milliseconds limit) {
+    // What is open elsewhere is counted only where a connection is wanted at all.
+    if (plan(host, 0, 0).action != PlanAction::open) return false;
+    const std::size_t open = count_open();
+    const bool full = open >= options_.limits.connections;
+    const Plan next = plan(host, open, full && evict_one(&host) ? 1 : 0);
+    if (next.action == PlanAction::wait) starved_ = true;
+    if (next.action != PlanAction::open && next.action != PlanAction::open_after_eviction) return false;
+    ++host.connecting;
+    spawn_(connect(host, limit));
+    return true;
+}
+
+void Pool::open_for_waiters(Host& host) {
+    while (!host.waiters.empty() && open_as_planned(host, host.waiters.front().connect_limit)) {
+    }
+}
+
+// Requests of any origin may have waited for the room that is there now.
+void Pool::serve_starved() {
+    if (shut_down_ || !std::exchange(starved_, false)) return;
+    std::vector<Host*> hosts;  // resumed requests may bring new origins
+    for (const auto& [key, host] : hosts_) {
+        if (!host->waiters.empty()) hosts.push_back(host.get());
+    }
+    for (Host* host : hosts) open_for_waiters(*host);
+}
+
+awaitable<std::shared_ptr<Connection>> Pool::acquire(const Request& request) {
+    Host& host = host_of(request.url);
+    const Limit limit = limit_from_now(TimeoutPhase::pool, request.timeouts.pool, request.deadline);
+    Waiter waiter(*waits_, request.timeouts.connect);
+    for (bool first = true;; first = false) {
+        // Who was woken in vain keeps its place.
+        host.waiters.insert(first ? host.waiters.end() : host.waiters.begin(), waiter);
+        open_as_planned(host, request.timeouts.connect);
+        const Wake wake = co_await waiter.event.wait(limit.at);
+        if (waiter.is_linked()) waiter.unlink();
+        if (waiter.error) rethrow_copy(waiter.error);
+        limit.check(wake);
+        auto connection = use(host);
+        if (connection) co_return connection;
+    }
+}
+
+awaitable<void> Pool::connect(Host& host, Milliseconds limit) {
+    const std::weak_ptr<Pool*> guard = self_;
+    Route route{host.origin, host.proxy, options_.http2 != Http2::never};
+    std::unique_ptr<Stream> stream;
+    std::exception_ptr failure;
+    try {
+        const Limit until = limit_from_now(TimeoutPhase::connect, limit, Clock::time_point::max());
+        auto connecting = connector_.connect(std::move(route), until);
+        stream = co_await std::move(connecting);
+    } catch (const ConnectionLostError& error) {
+        const std::string text =
+            "the connection to " + host.origin.host_port() + " broke while it was set up: " + error.what();
+        failure = std::make_exception_ptr(ConnectError(text));
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (guard.expired()) co_return;
+    --host.connecting;
+    if (stream) {
+        add(host, std::move(stream));
+        co_return;
+    }
+    ++counters_.connects_failed;
+    // With other connections at work or under way the others may still be served; without, nobody in the queue can be.
+    const bool all = host.connections.empty() && host.connecting == 0;
+    for (Waiter& waiter : host.waiters) {
+        waiter.error = failure;
+        if (!all) break;
+    }
+    while (!host.waiters.empty() && host.waiters.front().error) {
+        Waiter& waiter = host.waiters.front();
+        host.waiters.pop_front();
+        waiter.event.notify();
+    }
+    wake(host);
+    serve_starved();
+}
+
+void Pool::add(Host& host, std::unique_ptr<Stream> stream) {
+    if (shut_down_) return;
+    ++counters_.connections_opened;
+    const bool http2 = stream->alpn() == "h2" || (options_.http2 == Http2::prior_knowledge && !host.origin.is_https());
+    host.known = http2 ? KnownProtocol::http2 : KnownProtocol::http1;
+    std::shared_ptr<Connection> connection;
+    if (http2) {
+        auto made = std::make_shared<H2Connection>(waits_, std::move(stream), host.expected_slots);
+        made->start();
+        connection = std::move(made);
+    } else {
+        const bool forwards = host.proxy && !host.origin.is_https() && host.proxy->scheme.starts_with("http");
+        std::string authorization;
+        if (forwards && !host.proxy->user_info.empty()) authorization = basic_credentials(*host.proxy);
+        connection = std::make_shared<Http1Connection>(waits_, std::move(stream), forwards, std::move(authorization));
+    }
+    connection->observer = &host;
+    connection->idle_since = Clock::now();
+    host.connections.push_back(connection);
+    changed(host, *connection);
+}
+
+void Pool::changed(Host& host, Connection& connection) {
+    if (connection.closed()) {
+        const auto at = std::find_if(host.connections.begin(), host.connections.end(),
+                                     [&](const auto& one) { return one.get() == &connection; });
+        if (at != host.connections.end()) {
+            connection.observer = nullptr;
+            const auto keep = std::move(*at);
+            host.connections.erase(at);
+            wake(host);
+            serve_starved();
+        }
+        return;
+    }
+    if (connection.slot_limit > 0) host.expected_slots = connection.slot_limit;
+    const bool idle = connection.active() == 0;
+    if (idle) {
+        connection.idle_since = Clock::now();
+        const auto at = std::find_if(host.connections.begin(), host.connections.end(),
+                                     [&](const auto& one) { return one.get() == &connection; });
+        if (at != host.connections.end()) std::rotate(at, at + 1, host.connections.end());
+        if (!std::exchange(sweep_armed_, true)) sweep();
+    }
+    wake(host);
+    if (!idle) return;
+    serve_starved();
+    if (count_idle() > options_.limits.idle) sweep();
+}
+
+void Pool::wake(Host& host) {
+    while (!host.waiters.empty() && !shut_down_) {
+        std::size_t free = 0;
+        for (const auto& one : host.connections) free += one->free_slots();
+        if (free == 0) break;
+        Waiter& waiter = host.waiters.front();
+        host.waiters.pop_front();
+        waiter.event.notify();
+    }
+    if (!shut_down_) open_for_waiters(host);
+}
+
+void Pool::close_idle(Host& host) {
+    const auto connections = host.connections;
+    for (const auto& one : connections) {
+        if (one->active() == 0 && one->used) one->close();
+    }
+}
+
+bool Pool::evict_one(const Host* except) {
+    std::shared_ptr<Connection> oldest;
+    for (const auto& [key, host] : hosts_) {
+        if (host.get() == except) continue;
+        for (const auto& one : host->connections) {
+            if (one->active() == 0 && (!oldest || one->idle_since < oldest->idle_since)) oldest = one;
+        }
+    }
+    if (oldest) oldest->close();
+    return oldest != nullptr;
+}
+
+void Pool::sweep() {
+    sweep_armed_ = false;
+    const auto now = Clock::now();
+    auto next = Clock::time_point::max();
+    std::vector<std::shared_ptr<Connection>> idle;
+    for (const auto& [key, host] : hosts_) {
+        for (const auto& one : host->connections) {
+            if (one->active() == 0) idle.push_back(one);
+        }
+    }
+    std::sort(idle.begin(), idle.end(), [](const auto& a, const auto& b) { return a->idle_since > b->idle_since; });
+    for (std::size_t i = 0; i < idle.size(); ++i) {
+        const bool http2 = idle[i]->protocol() == Protocol::http2;
+        const auto expires = idle[i]->idle_since + (http2 ? options_.limits.http2_idle : options_.limits.http1_idle);
+        if (idle[i]->active() > 0) continue;  // taken by a request that a close before it let go on
+        if (i >= options_.limits.idle || expires <= now) {
+            idle[i]->close();
+        } else {
+            next = std::min(next, expires);
+        }
+    }
+    if (next == Clock::time_point::max() || shut_down_) return;
+    sweep_armed_ = true;
+    sweep_timer_.expires_at(next);
+    sweep_timer_.async_wait([guard = std::weak_ptr<Pool*>(self_)](boost::system::error_code error) {
+        const auto self = guard.lock();
+        if (!error && self) (*self)->sweep();
+    });
+}
+
+std::size_t Pool::count_open() const {
+    std::size_t open = 0;
+    for (const auto& [key, host] : hosts_) open += host->connections.size() + host->connecting;
+    return open;
+}
+
+std::size_t Pool::count_idle() const {
+    std::size_t idle = 0;
+    for (const auto& [key, host] : hosts_) {
+        for (const auto& one : host->connections) idle += one->active() == 0 ? 1 : 0;
+    }
+    return idle;
+}
+
+PoolStats Pool::stats() const {
+    PoolStats stats = counters_;
+    for (const auto& [key, host] : hosts_) {
+        stats.waiting += host->waiters.size();
+        for (const auto& one : host->connections) {
+            ++stats.open;
+            stats.active += one->active();
+            if (one->active() == 0) ++stats.idle;
+        }
+    }
+    return stats;
+}
+
+}  // namespace hfhub::http

@@ -1,0 +1,97 @@
+#pragma once
+
+#include "http/connect.hpp"
+#include "http/connection.hpp"
+#include "http/pool_plan.hpp"
+#include "http/proxy_rules.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/list.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace hfhub::http {
+
+/// Whether HTTP/2 is used.
+enum class Http2 : std::uint8_t {
+    negotiate,  ///< Over TLS where the server agrees (ALPN).
+    never,
+    prior_knowledge,  ///< Also without TLS (h2c).
+};
+
+struct PoolOptions {
+    PoolLimits limits;
+    ProxySettings proxies;
+    Http2 http2 = Http2::negotiate;
+};
+
+/// Counters since the pool was made.
+struct PoolStats {
+    std::uint64_t connections_opened = 0;
+    std::uint64_t connects_failed = 0;
+    std::size_t open = 0;
+    std::size_t idle = 0;
+    std::size_t waiting = 0;
+    std::size_t active = 0;  ///< Exchanges under way.
+};
+
+/// Connections by origin, shared by all requests of a session. Connecting goes on when the request that asked for it is
+/// cancelled. Used from the session's executor only.
+class Pool {
+  public:
+    /// Runs a coroutine beside its caller, keeping alive what the pool stands on.
+    using Spawn = std::function<void(awaitable<void>)>;
+    Pool(std::shared_ptr<Waits> waits, Connector& connector, PoolOptions options, Spawn spawn);
+    ~Pool();
+    Pool(const Pool&) = delete;
+    Pool& operator=(const Pool&) = delete;
+
+    /// A connection with room for one request, to be used before anything else is awaited. Throws ConnectError,
+    /// ProxyError, TimeoutError, CancelledError.
+    awaitable<std::shared_ptr<Connection>> acquire(const Request& request);
+    /// As acquire(), where that needs no waiting; null otherwise. `fresh` closes those that were kept idle first.
+    std::shared_ptr<Connection> try_acquire(const Request& request, bool fresh);
+    PoolStats stats() const;
+    /// Closes everything.
+    void shutdown();
+
+  private:
+    struct Host;
+    struct Waiter;
+    Host& host_of(const Url& url);
+    Plan plan(Host& host, std::size_t open_in_pool, std::size_t idle_elsewhere);
+    std::shared_ptr<Connection> use(Host& host);
+    bool open_as_planned(Host& host, Milliseconds limit);
+    void open_for_waiters(Host& host);
+    void serve_starved();
+    std::size_t count_idle() const;
+    awaitable<void> connect(Host& host, Milliseconds limit);
+    void add(Host& host, std::unique_ptr<Stream> stream);
+    void changed(Host& host, Connection& connection);
+    void wake(Host& host);
+    void close_idle(Host& host);
+    bool evict_one(const Host* except);
+    void sweep();
+    std::size_t count_open() const;
+
+    std::shared_ptr<Waits> waits_;
+    Connector& connector_;
+    PoolOptions options_;
+    Spawn spawn_;
+    std::unordered_map<std::string, std::unique_ptr<Host>> hosts_;
+    std::vector<ConnectionView> views_;
+    std::string key_;
+    asio::steady_timer sweep_timer_;
+    bool sweep_armed_ = false;
+    bool starved_ = false;  // a request waits because of the limit on all connections
+    bool shut_down_ = false;
+    PoolStats counters_;
+    std::shared_ptr<Pool*> self_ = std::make_shared<Pool*>(this);
+};
+
+}  // namespace hfhub::http

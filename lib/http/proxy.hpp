@@ -1,0 +1,25 @@
+#pragma once
+
+#include "core/url.hpp"
+#include "http/stream.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace hfhub::http {
+
+/// Opens a tunnel to `target` through an HTTP proxy (RFC 9110 9.3.6). Throws ProxyError with the proxy's status.
+awaitable<void> connect_through_http(Waits& waits, Stream& proxy_stream, const Url& proxy, const Url& target,
+                                     Limit limit);
+
+/// Opens a connection to `target` through a SOCKS5 proxy (RFC 1928, RFC 1929). `address` is what the proxy is asked
+/// for: the target's name (socks5h) or an address that was looked up here (socks5). Throws ProxyError.
+awaitable<void> connect_through_socks5(Waits& waits, Stream& proxy_stream, const Url& proxy, const std::string& address,
+                                       std::uint16_t port, Limit limit);
+
+/// The bytes of a CONNECT request.
+std::string connect_request(const Url& proxy, const Url& target);
+/// Status of a complete answer to CONNECT; throws ProxyError where it is none.
+int connect_status(std::string_view head);
+
+}  // namespace hfhub::http

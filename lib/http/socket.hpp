@@ -1,0 +1,25 @@
+#pragma once
+
+#include "http/stream.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+
+namespace hfhub::http {
+
+/// A connected TCP socket; TCP_NODELAY and keep-alive are set.
+class SocketStream final : public Stream {
+  public:
+    explicit SocketStream(asio::ip::tcp::socket socket);
+    ~SocketStream() override { close(); }
+    IoResult try_read(std::span<std::byte> buffer) override;
+    IoResult try_write(std::span<const std::byte> bytes) override;
+    void async_wait(Direction direction, std::shared_ptr<Readiness> readiness) override;
+    void close() noexcept override;
+    bool readable() noexcept override;
+    std::string peer() const override;
+
+  private:
+    asio::ip::tcp::socket socket_;
+};
+
+}  // namespace hfhub::http

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "http/stream.hpp"
+
+#include <memory>
+#include <string>
+
+namespace hfhub::http {
+
+/// Whom TLS trusts. Empty file and dir mean the system's store.
+struct TrustSettings {
+    std::string ca_file;  ///< PEM bundle that replaces the system's store.
+    std::string ca_dir;   ///< Hashed directory that replaces the system's store.
+    std::string source;   ///< Where file or dir come from, such as "SSL_CERT_FILE", for error messages.
+    bool verify = true;   ///< False accepts any certificate; only for tests and explicit requests.
+    bool operator==(const TrustSettings&) const = default;
+};
+
+/// Trust store, protocol limits (TLS 1.2 and later) and remembered sessions; one per session of the library, shared by
+/// its connections. Loading the store is put off to the first connection.
+class TlsContext {
+  public:
+    explicit TlsContext(TrustSettings trust);
+    ~TlsContext();
+    TlsContext(const TlsContext&) = delete;
+    TlsContext& operator=(const TlsContext&) = delete;
+
+    /// A client's stream over `lower`, not yet shaken hands. `host` is the name or address to be verified.
+    /// Throws ConnectError where the trust store cannot be loaded.
+    std::unique_ptr<class TlsStream> client(std::unique_ptr<Stream> lower, const std::string& host, bool offer_http2);
+
+    struct State;
+
+  private:
+    std::shared_ptr<State> state_;
+};
+
+/// TLS over any stream.
+class TlsStream final : public Stream {
+  public:
+    ~TlsStream() override;
+    /// `done` when the handshake is complete. Throws ConnectError that says host, reason and what to set.
+    IoResult try_handshake();
+    IoResult try_read(std::span<std::byte> buffer) override;
+    IoResult try_write(std::span<const std::byte> bytes) override;
+    void async_wait(Direction direction, std::shared_ptr<Readiness> readiness) override;
+    void close() noexcept override;
+    bool readable() noexcept override;
+    std::string_view alpn() const noexcept override;
+    std::string peer() const override;
+    bool resumed() const noexcept;
+    /// Runs the handshake to its end.
+    awaitable<void> handshake(Waits& waits, Limit limit);
+
+    struct Impl;
+
+  private:
+    friend class TlsContext;
+    explicit TlsStream(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hfhub::http

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "http/wait.hpp"
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <type_traits>
+
+namespace hfhub::http {
+
+/// Threads for what would block the executor: disk, hashing, name look-ups. Made on first use.
+/// run() is used from the session's executor only.
+class Workers {
+  public:
+    explicit Workers(Waits& waits, unsigned threads = 4);
+    /// Waits for running work, except look-ups.
+    ~Workers();
+
+    /// Runs `work` on a worker and resumes with its result or exception. Cancelled, it leaves the work running, so
+    /// `work` owns all that it touches.
+    template <class Work>
+    awaitable<std::invoke_result_t<Work&>> run(Work work) {
+        using T = std::invoke_result_t<Work&>;
+        if constexpr (std::is_void_v<T>) {
+            co_await submit(std::function<void()>(std::move(work)), false, Limit{});
+        } else {
+            auto slot = std::make_shared<std::optional<T>>();
+            std::function<void()> job = [slot, work = std::move(work)]() mutable { slot->emplace(work()); };
+            co_await submit(std::move(job), false, Limit{});
+            co_return std::move(**slot);
+        }
+    }
+
+    /// As run(), on a thread of its own that nobody waits for at the end: for calls that may hang (getaddrinfo).
+    template <class Work>
+    awaitable<std::invoke_result_t<Work&>> run_detached(Work work, Limit limit) {
+        auto slot = std::make_shared<std::optional<std::invoke_result_t<Work&>>>();
+        std::function<void()> job = [slot, work = std::move(work)]() mutable { slot->emplace(work()); };
+        co_await submit(std::move(job), true, limit);
+        co_return std::move(**slot);
+    }
+
+    /// Work under way is finished, but nobody hears of it any more.
+    void shutdown();
+
+  private:
+    struct Job;
+    struct Shared;
+    awaitable<void> submit(std::function<void()> work, bool detached, Limit limit);
+
+    Waits& waits_;
+    std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace hfhub::http

@@ -1,0 +1,51 @@
+#pragma once
+
+// Names and paths of the cache, and which names may become paths at all. No I/O.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace hfhub::hub {
+
+/// 40 lower-case hexadecimal digits: a commit, or the hash of a plain file.
+bool is_git_sha1(std::string_view text) noexcept;
+/// 64 lower-case hexadecimal digits.
+bool is_sha256(std::string_view text) noexcept;
+
+/// Throws HfValidationError where the name, taken as a path below some folder on any system, could lead out of it or
+/// mean something other than a file: empty parts, "." and "..", absolute names, drives, streams, UNC, control
+/// characters.
+void validate_filename(std::string_view filename);
+/// Throws HfValidationError for a revision that would lead out of refs/.
+void validate_revision(std::string_view revision);
+/// Whether a server's ETag, commit hash or the like may be part of a path.
+bool is_path_token(std::string_view text) noexcept;
+
+/// "models--namespace--name".
+std::string repo_folder_name(std::string_view repo_type, std::string_view repo_id);
+
+/// Paths of one repository in one cache. Arguments must have passed the checks above.
+class RepoCache {
+  public:
+    RepoCache(std::filesystem::path cache_dir, std::string_view repo_type, std::string_view repo_id);
+
+    const std::filesystem::path& cache_dir() const noexcept { return cache_dir_; }
+    const std::filesystem::path& folder() const noexcept { return folder_; }
+    std::filesystem::path blobs() const { return folder_ / "blobs"; }
+    std::filesystem::path blob(std::string_view etag) const { return blobs() / etag; }
+    std::filesystem::path snapshot(std::string_view commit) const { return folder_ / "snapshots" / commit; }
+    std::filesystem::path pointer(std::string_view commit, std::string_view filename) const {
+        return snapshot(commit) / filename;
+    }
+    std::filesystem::path ref(std::string_view revision) const { return folder_ / "refs" / revision; }
+    std::filesystem::path no_exist(std::string_view commit, std::string_view filename) const {
+        return folder_ / ".no_exist" / commit / filename;
+    }
+    std::filesystem::path lock(std::string_view etag) const;
+
+  private:
+    std::filesystem::path cache_dir_, folder_;
+};
+
+}  // namespace hfhub::hub

@@ -1,0 +1,107 @@
+#include "hub/cache_store.hpp"
+
+#include "core/atomic_file.hpp"
+#include "core/log.hpp"
+
+#include <cstdlib>
+
+namespace hfhub::hub {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t max_ref = 4096;
+
+constexpr std::string_view cachedir_tag =
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This file is a cache directory tag created by hfhub.\n"
+    "# For information about cache directory tags, see:\n"
+    "#\thttps://bford.info/cachedir/\n";
+
+std::string_view trimmed(std::string_view text) {
+    constexpr std::string_view blanks = " \t\r\n";
+    const auto begin = text.find_first_not_of(blanks);
+    if (begin == text.npos) return {};
+    return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
+}
+
+}  // namespace
+
+fs::path resolved_folder(std::string_view text) {
+    fs::path path(text);
+    const char* home = std::getenv("HOME");
+    if (home && (text == "~" || text.starts_with("~/"))) path = fs::path(home) / text.substr(text == "~" ? 1 : 2);
+    std::error_code error;
+    fs::path resolved = fs::weakly_canonical(fs::absolute(path), error);
+    if (error) throw FileError("use the folder", path, error);
+    return resolved;
+}
+
+bool file_exists_at(const fs::path& path) noexcept {
+    std::error_code error;
+    return fs::exists(path, error);
+}
+
+std::optional<std::string> read_ref(const RepoCache& cache, std::string_view revision) {
+    const fs::path path = cache.ref(revision);
+    std::error_code error;
+    if (!fs::is_regular_file(path, error)) return std::nullopt;
+    const auto content = read_file_if_exists(path, max_ref);
+    if (!content) return std::nullopt;
+    const std::string_view commit = trimmed(*content);
+    if (!is_path_token(commit)) return std::nullopt;
+    return std::string(commit);
+}
+
+void write_ref(const RepoCache& cache, std::string_view revision, std::string_view commit) {
+    if (revision == commit || read_ref(cache, revision) == commit) return;
+    const fs::path path = cache.ref(revision);
+    make_directories(path.parent_path());
+    write_file_atomically(path, commit);
+}
+
+void write_no_exist(const RepoCache& cache, std::string_view commit, std::string_view filename) noexcept {
+    try {
+        const fs::path path = cache.no_exist(commit, filename);
+        if (file_exists_at(path)) return;
+        make_directories(path.parent_path());
+        write_file_atomically(path, "");
+    } catch (const std::exception& error) {
+        log(LogLevel::warning, std::string("could not remember that a file does not exist: ") + error.what());
+    }
+}
+
+void write_cachedir_tag(const fs::path& folder) noexcept {
+    try {
+        const fs::path path = folder / "CACHEDIR.TAG";
+        if (!file_exists_at(path)) write_file_atomically(path, cachedir_tag);
+    } catch (const std::exception&) {
+        // Only backups become larger.
+    }
+}
+
+void make_pointer(const fs::path& blob, const fs::path& pointer, bool new_blob, bool links) {
+    make_directories(pointer.parent_path());
+    if (links && try_symlink(blob, pointer)) return;
+    if (new_blob) {
+        move_file(blob, pointer);
+    } else {
+        copy_file_atomically(blob, pointer);
+    }
+}
+
+CachedFile find_cached(const RepoCache& cache, std::string_view revision, std::string_view filename) {
+    CachedFile found;
+    const std::string commit = read_ref(cache, revision).value_or(std::string(revision));
+    std::error_code error;
+    if (fs::is_regular_file(cache.no_exist(commit, filename), error)) {
+        found.known_missing = true;
+        return found;
+    }
+    fs::path pointer = cache.pointer(commit, filename);
+    if (fs::is_regular_file(pointer, error)) found.path = std::move(pointer);
+    return found;
+}
+
+}  // namespace hfhub::hub

@@ -1,0 +1,39 @@
+#pragma once
+
+// The cache on the disk. All of these block: they belong on a worker.
+
+#include "hub/cache_layout.hpp"
+
+#include <hfhub/hub/download.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace hfhub::hub {
+
+/// The folder that the text means: absolute, "~/" replaced, links resolved as far as it exists.
+std::filesystem::path resolved_folder(std::string_view text);
+
+bool file_exists_at(const std::filesystem::path& path) noexcept;
+
+/// The commit that a branch or tag was at last; nothing where the cache does not know.
+std::optional<std::string> read_ref(const RepoCache& cache, std::string_view revision);
+/// Remembers it. Writes nothing where that is known already, or where the revision is the commit. Throws FileError.
+void write_ref(const RepoCache& cache, std::string_view revision, std::string_view commit);
+
+/// Remembers that the repository has no such file; failures are logged only.
+void write_no_exist(const RepoCache& cache, std::string_view commit, std::string_view filename) noexcept;
+
+/// Marks a folder as a cache for backup tools, unless it is marked; failures do not matter.
+void write_cachedir_tag(const std::filesystem::path& folder) noexcept;
+
+/// Puts a blob under a file name: as a link, or where there are no links by moving a new blob, by copying another.
+/// Throws FileError.
+void make_pointer(const std::filesystem::path& blob, const std::filesystem::path& pointer, bool new_blob, bool links);
+
+/// What the cache knows of a file at a revision.
+CachedFile find_cached(const RepoCache& cache, std::string_view revision, std::string_view filename);
+
+}  // namespace hfhub::hub

@@ -1,0 +1,167 @@
+#include "hub/client.hpp"
+
+#include "core/token.hpp"
+#include "http/pipeline.hpp"
+#include "http/redirect.hpp"
+#include "http/session.hpp"
+#include "http/status_error.hpp"
+#include "http/user_agent.hpp"
+
+#include <hfhub/error.hpp>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+
+namespace hfhub::hub {
+
+namespace {
+
+constexpr std::size_t max_error_body = 64 * 1024;
+constexpr std::size_t max_json_body = 64 * 1024 * 1024;
+
+std::string user_agent_of(const Session& session, const Client::Settings& settings) {
+    std::string application = session.options().user_agent;
+    if (!settings.library_name.empty()) {
+        application = settings.library_name + "/" +
+                      (settings.library_version.empty() ? "None" : settings.library_version) +
+                      (application.empty() ? "" : "; " + application);
+    }
+    std::string text = http::user_agent(application, session.environment().user_agent_origin);
+    for (const auto& [name, value] : settings.user_agent) {
+        const std::string part = value.empty() ? name : name + "/" + value;
+        if (("; " + text + ";").find("; " + part + ";") == std::string::npos) text += "; " + part;
+    }
+    return text;
+}
+
+bool has_line_end(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos; }
+
+}  // namespace
+
+Client::Client(Session session, Settings settings) {
+    if (settings.endpoint.empty()) settings.endpoint = session.environment().endpoint;
+    while (settings.endpoint.ends_with('/')) settings.endpoint.pop_back();
+    (void)Url::parse(settings.endpoint);
+    for (const auto& [name, value] : settings.headers) {
+        if (has_line_end(name) || has_line_end(value)) {
+            throw InvalidArgumentError("the header field \"" + name + "\" holds a line end or NUL");
+        }
+    }
+    std::string agent = user_agent_of(session, settings);
+    shared_ = std::make_shared<const Shared>(Shared{std::move(session), std::move(settings), std::move(agent)});
+}
+
+Client Client::with_endpoint(std::string_view endpoint) const {
+    Settings settings = shared_->settings;
+    settings.endpoint = endpoint;
+    Client other(shared_->session, std::move(settings));
+    other.deadline_ = deadline_;
+    return other;
+}
+
+Client Client::within(std::chrono::milliseconds limit) const {
+    Client limited = *this;
+    if (limit.count() > 0) limited.deadline_ = std::min(deadline_, http::Clock::now() + limit);
+    return limited;
+}
+
+std::optional<std::string> Client::token(Token choice) const {
+    const Settings& own = shared_->settings;
+    if (choice.kind() == Token::Kind::given) return clean_token(choice.text());
+    if (choice.kind() == Token::Kind::anonymous) return std::nullopt;
+    if (choice.kind() == Token::Kind::implicit) {
+        if (own.token_kind == Token::Kind::given) return clean_token(own.token);
+        if (own.token_kind == Token::Kind::anonymous) return std::nullopt;
+    }
+    const bool required = choice.kind() == Token::Kind::required || own.token_kind == Token::Kind::required;
+    if (!required && environment().disable_implicit_token) return std::nullopt;
+    auto saved = active_token(environment());
+    if (!saved && required) {
+        throw LocalTokenNotFoundError(
+            "a token is required (token=true) but none is saved; set HF_TOKEN or log in with \"hf auth login\"");
+    }
+    return saved;
+}
+
+http::Request Client::request(http::Method method, std::string_view path, Token token) const {
+    return prepared(method, Url::parse(endpoint() + std::string(path)), token);
+}
+
+http::Request Client::request_url(http::Method method, std::string_view url, Token token) const {
+    return prepared(method, Url::parse(url), token);
+}
+
+bool Client::is_hub(const Url& url) const {
+    if (http::may_send_credentials(Url::parse(endpoint()), url)) return true;
+    // The Hub's own hosts besides the endpoint: the router of Inference Providers, Inference Endpoints.
+    const std::string host = "." + url.host;
+    return url.is_https() && url.port == 443 &&
+           (host.ends_with(".huggingface.co") || host.ends_with(".huggingface.cloud"));
+}
+
+http::Request Client::prepared(http::Method method, Url url, Token token) const {
+    const SessionOptions& options = shared_->session.options();
+    http::Request request;
+    request.method = method;
+    request.url = std::move(url);
+    request.timeouts = {options.connect_timeout, options.write_timeout, options.headers_timeout, options.idle_timeout,
+                        options.pool_timeout};
+    request.deadline = deadline_;
+    request.headers.add("user-agent", shared_->user_agent);
+    for (const auto& [name, value] : shared_->settings.headers) request.headers.set(name, value);
+    const bool explicit_token = token.kind() == Token::Kind::given;
+    if (!explicit_token && !is_hub(request.url)) return request;
+    if (const auto text = this->token(token); text && !request.headers.contains("authorization")) {
+        if (has_line_end(*text)) throw InvalidArgumentError("the token holds a line end or NUL");
+        request.headers.set("authorization", "Bearer " + *text);
+    }
+    return request;
+}
+
+http::Pipeline& Client::pipeline() const { return shared_->session.state()->pipeline(); }
+
+http::Workers& Client::workers() const { return shared_->session.state()->workers(); }
+
+http::Waits& Client::waits() const { return shared_->session.state()->waits(); }
+
+awaitable<http::Response> Client::send(http::Request request) const { return pipeline().send(std::move(request)); }
+
+awaitable<http::Response> Client::send_checked(http::Request request) const {
+    const http::Method method = request.method;
+    const bool authenticated = request.headers.contains("authorization");
+    const std::string range(request.headers.value("range"));
+    http::Response response = co_await pipeline().send(std::move(request));
+    if (response.status < 400) co_return response;
+    std::string body;
+    try {
+        body = co_await http::read_all(response.body.get(), max_error_body);
+    } catch (const TransportError&) {
+        // The status says more than a body that did not arrive whole.
+    }
+    http::raise_for_status(response.status, method, response.url, response.headers, body, response.attempts,
+                           {authenticated, range});
+    co_return response;
+}
+
+awaitable<std::string> Client::text(http::Request request) const {
+    http::Response response = co_await send_checked(std::move(request));
+    co_return co_await http::read_all(response.body.get(), max_json_body);
+}
+
+awaitable<boost::json::value> Client::json(http::Request request) const {
+    const std::string url = request.url.redacted();
+    const std::string body = co_await text(std::move(request));
+    boost::system::error_code error;
+    auto value = boost::json::parse(body, error, {}, {.max_depth = 128});
+    if (error) throw JsonError("the answer of " + url + " is not JSON: " + error.message());
+    co_return value;
+}
+
+void set_json(http::Request& request, const boost::json::value& body) {
+    request.body = boost::json::serialize(body);
+    request.headers.set("content-type", "application/json");
+}
+
+}  // namespace hfhub::hub

@@ -1,0 +1,90 @@
+#pragma once
+
+#include "http/request.hpp"
+#include "http/response.hpp"
+
+#include <hfhub/session.hpp>
+#include <hfhub/token.hpp>
+
+#include <boost/json/value.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace hfhub::http {
+class Pipeline;
+class Workers;
+class Waits;
+}  // namespace hfhub::http
+
+namespace hfhub::hub {
+
+/// What the operations of one API object share. Cheap to copy; its members do not change after it was made.
+class Client {
+  public:
+    struct Settings {
+        std::string endpoint;  ///< Empty: that of the environment.
+        Token::Kind token_kind = Token::Kind::implicit;
+        std::string token;
+        std::string library_name, library_version;
+        std::vector<std::pair<std::string, std::string>> user_agent;  ///< Further parts, in order.
+        std::vector<std::pair<std::string, std::string>> headers;     ///< Sent with every request.
+        std::chrono::milliseconds timeout{0};                         ///< For each whole call, 0: none.
+    };
+    Client(Session session, Settings settings);
+
+    const Environment& environment() const { return shared_->session.environment(); }
+    const std::string& endpoint() const { return shared_->settings.endpoint; }
+    const Settings& settings() const { return shared_->settings; }
+    const Session& session() const { return shared_->session; }
+    /// For one call: the limit of the settings begins now, for all its requests together.
+    Client begin_call() const { return within(shared_->settings.timeout); }
+    /// The same with a deadline no later than that long from now; 0 changes nothing.
+    Client within(std::chrono::milliseconds limit) const;
+    /// When the call must have ended.
+    http::Clock::time_point deadline() const noexcept { return deadline_; }
+    /// Another endpoint for one call, the rest as it is.
+    Client with_endpoint(std::string_view endpoint) const;
+
+    /// A request to `path` (percent-encoded, beginning with '/') below the endpoint, with user agent, the client's
+    /// header fields and the authorization that `token` chooses. Throws LocalTokenNotFoundError, InvalidArgumentError.
+    http::Request request(http::Method method, std::string_view path, Token token = {}) const;
+    /// The same for a whole URL; the authorization goes only to the endpoint and the Hub's own hosts.
+    http::Request request_url(http::Method method, std::string_view url, Token token = {}) const;
+    /// The token that a call would send.
+    std::optional<std::string> token(Token choice) const;
+
+    // On the session's executor only.
+    /// An answer of any status, its body unread. Throws what http::Pipeline::send throws.
+    awaitable<http::Response> send(http::Request request) const;
+    /// An answer below 400, its body unread; others are read and thrown as the error that their status means.
+    awaitable<http::Response> send_checked(http::Request request) const;
+    /// The whole body of an answer below 400.
+    awaitable<std::string> text(http::Request request) const;
+    /// The body as JSON. Throws JsonError.
+    awaitable<boost::json::value> json(http::Request request) const;
+    http::Pipeline& pipeline() const;
+    http::Workers& workers() const;
+    http::Waits& waits() const;
+
+  private:
+    struct Shared {
+        Session session;
+        Settings settings;
+        std::string user_agent;
+    };
+    http::Request prepared(http::Method method, Url url, Token token) const;
+    bool is_hub(const Url& url) const;
+    std::shared_ptr<const Shared> shared_;
+    http::Clock::time_point deadline_ = http::Clock::time_point::max();
+};
+
+/// Sets a JSON body and its content type.
+void set_json(http::Request& request, const boost::json::value& body);
+
+}  // namespace hfhub::hub

@@ -1,0 +1,169 @@
+#include "core/log.hpp"
+#include "http/redirect.hpp"
+#include "http/session.hpp"
+#include "hub/cache_layout.hpp"
+#include "hub/download.hpp"
+#include "hub/file_metadata.hpp"
+#include "hub/outages.hpp"
+#include "hub/repo_id.hpp"
+
+#include <hfhub/error.hpp>
+#include <hfhub/result.hpp>
+
+namespace hfhub::hub {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto patient_timeout = 60s;
+constexpr std::string_view git_sha1_of_nothing = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
+constexpr std::string_view sha256_of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+std::string url_of(const Client& client, const FileRequest& request) {
+    return client.endpoint() + resolve_path(request.repo_type, request.repo_id, request.revision, request.filename);
+}
+
+/// The size, unless the Hub says nothing by a length of 0.
+std::optional<std::uint64_t> believed_size(const HfFileMetadata& metadata) {
+    const bool hashed = is_git_sha1(*metadata.etag) || is_sha256(*metadata.etag);
+    const bool empty = *metadata.etag == git_sha1_of_nothing || *metadata.etag == sha256_of_nothing;
+    if (metadata.size == 0 && hashed && !empty) return std::nullopt;
+    return metadata.size;
+}
+
+FileDescription describe(HfFileMetadata metadata, const std::string& url) {
+    const std::string asked = Url::parse(url).redacted();
+    if (!metadata.commit_hash || !is_path_token(*metadata.commit_hash)) {
+        throw FileMetadataError(
+            "the answer for " + asked +
+            " names no commit, so it does not come from a Hub; check HF_ENDPOINT, proxies and firewalls");
+    }
+    if (!metadata.etag || !is_path_token(*metadata.etag)) {
+        throw FileMetadataError("the answer for " + asked +
+                                " has no usable ETag, so the file cannot be told from others");
+    }
+    FileDescription file;
+    file.size = believed_size(metadata);
+    file.commit_hash = std::move(*metadata.commit_hash);
+    file.etag = std::move(*metadata.etag);
+    file.source.url = url;
+    // A file in Xet storage has another address for each reader, which the Hub gives anew.
+    if (!metadata.xet_file_data && metadata.location != url) {
+        file.source.on_hub = http::may_send_credentials(Url::parse(url), Url::parse(metadata.location));
+        file.source.url = std::move(metadata.location);
+    }
+    return file;
+}
+
+awaitable<FileDescription> describe_file(Client client, SharedRequest request, bool patient) {
+    const std::string url = url_of(client, *request);
+    MetadataRequest asked{url, request->token, request->etag_timeout, patient};
+    if (patient) asked.timeout = patient_timeout;
+    HfFileMetadata metadata = co_await file_metadata(client, std::move(asked));
+    co_return describe(std::move(metadata), url);
+}
+
+HubAnswer failed(Unavailable why, std::exception_ptr failure) {
+    HubAnswer answer;
+    answer.why = why;
+    answer.failure = std::move(failure);
+    return answer;
+}
+
+awaitable<FileSource> source_again(Client client, SharedRequest request, std::string etag) {
+    FileDescription file = co_await describe_file(client, request, true);
+    if (file.etag != etag) throw ContentChanged(request->description() + " has changed while it was fetched");
+    co_return std::move(file.source);
+}
+
+}  // namespace
+
+std::string FileRequest::description() const {
+    std::string text = "'" + filename + "' of " + repo_id;
+    if (repo_type != "model") text += " (" + repo_type + ")";
+    return text + " at " + revision;
+}
+
+void validate_request(const FileRequest& request) {
+    (void)resolve_path(request.repo_type, request.repo_id, request.revision, request.filename);
+    validate_filename(request.filename);
+    validate_revision(request.revision);
+}
+
+bool hub_seems_down(const Client& client) {
+    return Outages::global().is_down(client.session().state(), client.endpoint());
+}
+
+awaitable<HubAnswer> ask_hub(Client client, SharedRequest request, bool patient) {
+    if (request->local_files_only) {
+        co_return failed(Unavailable::local_only, nullptr);
+    }
+    HubAnswer answer;
+    try {
+        answer.file = co_await describe_file(client, request, patient);
+        Outages::global().forget(client.session().state(), client.endpoint());
+        co_return answer;
+    } catch (...) {
+        answer.failure = std::current_exception();
+    }
+    const bool late = http::Clock::now() >= client.deadline();
+    const auto why = classify(answer.failure);
+    if (!why || late) std::rethrow_exception(answer.failure);
+    if (is_outage(answer.failure)) Outages::global().remember(client.session().state(), client.endpoint());
+    answer.why = *why;
+    co_return answer;
+}
+
+awaitable<std::optional<FileDescription>> after_failure(Client client, SharedRequest request, HubAnswer answer,
+                                                        bool have_local) {
+    for (bool asked_again = false; !answer.file; asked_again = true) {
+        switch (fallback(answer.why, have_local, request->force_download, asked_again)) {
+            case Fallback::use_local:
+                if (!request->local_files_only) {
+                    log(LogLevel::info, "the Hub could not be asked for " + request->description() +
+                                            "; what is on this machine is used (" + message_of(answer.failure) + ")");
+                }
+                co_return std::nullopt;
+            case Fallback::fail:
+                throw_unavailable(answer.why, answer.failure, request->force_download, request->description());
+            case Fallback::ask_again:
+                answer = co_await ask_hub(client, request, true);
+        }
+    }
+    co_return std::move(answer.file);
+}
+
+TransferRequest transfer_of(const Client& client, const SharedRequest& request, const FileDescription& file) {
+    TransferRequest transfer;
+    transfer.source = file.source;
+    transfer.token = request->token;
+    transfer.name = request->filename;
+    transfer.progress = request->progress;
+    transfer.refresh = [client, request, etag = file.etag] { return source_again(client, request, etag); };
+    return transfer;
+}
+
+PartContent part_content(const FileRequest& request, const FileDescription& file) {
+    return {file.etag, file.size, request.verify_hash, request.check_disk_space};
+}
+
+awaitable<LocalFile> download_file(Client client, FileRequest request) {
+    validate_request(request);
+    const Environment& environment = client.environment();
+    if (request.cache_dir.empty()) request.cache_dir = environment.hub_cache.string();
+    if (environment.etag_timeout_changed) request.etag_timeout = environment.etag_timeout;
+    const auto shared = std::make_shared<const FileRequest>(std::move(request));
+    const auto download = shared->local_dir.empty() ? download_to_cache : download_to_folder;
+    for (bool again = false;; again = true) {
+        try {
+            LocalFile file = co_await download(client, shared);
+            co_return file;
+        } catch (const ContentChanged& error) {
+            if (again) throw;
+            log(LogLevel::info, std::string(error.what()) + "; asking for the present version");
+        }
+    }
+}
+
+}  // namespace hfhub::hub

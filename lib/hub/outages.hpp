@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace hfhub::hub {
+
+/// Whether the failure means that no answer came from the other side at all.
+bool is_outage(const std::exception_ptr& failure);
+
+/// Remembers for a while which endpoints a session could not reach, so that a program with a full cache waits once when
+/// the network is down, and not for every file. Thread-safe.
+class Outages {
+  public:
+    using Clock = std::chrono::steady_clock;
+    using Owner = std::weak_ptr<const void>;  ///< The session.
+    static constexpr std::chrono::seconds remembered{60};
+
+    static Outages& global();
+
+    void remember(const Owner& owner, const std::string& endpoint, Clock::time_point now = Clock::now());
+    void forget(const Owner& owner, const std::string& endpoint);
+    bool is_down(const Owner& owner, const std::string& endpoint, Clock::time_point now = Clock::now()) const;
+
+  private:
+    struct Outage {
+        Owner owner;
+        std::string endpoint;
+        Clock::time_point until;
+    };
+    static bool same(const Outage& outage, const Owner& owner, const std::string& endpoint);
+
+    mutable std::mutex mutex_;
+    std::vector<Outage> outages_;
+};
+
+}  // namespace hfhub::hub

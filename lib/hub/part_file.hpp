@@ -1,0 +1,110 @@
+#pragma once
+
+// A file that is being fetched, under a temporary name beside its last one. It blocks: all but the constructor's
+// answers belong on a worker.
+//
+// Part files are named STEM.XXXXXXXX.incomplete, as Python names its own, and are private while they are in use: the
+// user holds a lock on the file itself. What an interrupted transfer has left is taken over by the next one of the same
+// content. As locks may lie, a part is taken over only where the lock proves to exclude, and is held on this machine,
+// or where nobody has written to it for a while; and it gets a new name first, which only one can do. Whatever happens,
+// the hash of the whole content decides.
+
+#include "core/atomic_file.hpp"
+#include "core/digest.hpp"
+#include "core/file_lock.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace hfhub::hub {
+
+/// What is known about a part that somebody has left.
+struct FoundPart {
+    std::uint64_t bytes = 0;
+    bool lock_excludes = false;    ///< A second lock on it was refused while the first was held.
+    bool from_this_host = false;   ///< By its name.
+    std::chrono::seconds idle{0};  ///< Since it was written to.
+};
+/// Whether it may be gone on with, for a content of that size.
+bool may_take_over(const FoundPart& part, std::optional<std::uint64_t> size) noexcept;
+
+/// "STEM.XXXXXXXX.incomplete"; the first four digits stand for this host.
+std::string new_part_name(std::string_view stem);
+/// Whether the name is one of a part with that stem, and made by this host.
+struct PartName {
+    bool matches = false;
+    bool from_this_host = false;
+};
+PartName read_part_name(std::string_view name, std::string_view stem);
+
+/// What is fetched, and how it is checked.
+struct PartContent {
+    std::string etag;                   ///< SHA-256 or git's SHA-1 are checked; others are not.
+    std::optional<std::uint64_t> size;  ///< Where known.
+    bool verify_hash = true;
+    bool check_disk_space = true;
+};
+
+class PartFile {
+  public:
+    /// Takes over a part of the same content, or makes one; `resume` false never takes over. Throws FileError, IoError
+    /// where the content does not fit on the disk.
+    PartFile(const std::filesystem::path& folder, std::string_view stem, PartContent content, bool resume = true);
+    PartFile(const PartFile&) = delete;
+    PartFile& operator=(const PartFile&) = delete;
+    /// Deletes the file, unless it has a value for a later transfer.
+    ~PartFile();
+
+    /// Bytes in place.
+    std::uint64_t position() const noexcept { return position_; }
+    const std::filesystem::path& path() const noexcept { return file_.path(); }
+    const PartContent& content() const noexcept { return content_; }
+
+    /// Bytes that were taken over but are not hashed yet.
+    std::uint64_t unhashed() const noexcept { return position_ - hashed_; }
+    /// Hashes up to that many of them.
+    void hash_more(std::uint64_t bytes);
+
+    /// To be said before the first byte, where the size was not known before.
+    void set_size(std::uint64_t size);
+    /// Writes and hashes; everything before must be hashed.
+    void append(std::span<const std::byte> bytes);
+    /// Back to the first byte.
+    void restart();
+    /// Throws IntegrityError where length or hash are not what they should be.
+    void verify();
+    /// Gives the file its last name. Throws FileError.
+    void publish(const std::filesystem::path& target);
+    /// The destructor will delete it, or not.
+    void discard() noexcept { keep_ = false; }
+
+    /// A lock that is to be kept alive as long as bytes come.
+    void guard(std::shared_ptr<FileLock> lock) { guard_ = std::move(lock); }
+    /// A sign of life for the locks; called by append as often as it is needed.
+    void keep_alive();
+
+  private:
+    bool take_over(const std::filesystem::path& folder, std::string_view stem);
+    bool try_take_over(const std::filesystem::path& path, bool from_this_host, std::string_view stem);
+    void make(const std::filesystem::path& folder, std::string_view stem);
+    void start_hash();
+    void check_space(const std::filesystem::path& folder) const;
+    bool is_hashable() const noexcept;
+
+    PartContent content_;
+    OutputFile file_;
+    std::unique_ptr<FileLock> lock_;
+    std::shared_ptr<FileLock> guard_;
+    Hasher hasher_;
+    std::uint64_t position_ = 0, hashed_ = 0;
+    bool keep_ = true, published_ = false;
+    std::chrono::steady_clock::time_point alive_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace hfhub::hub

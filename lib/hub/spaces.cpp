@@ -1,0 +1,37 @@
+#include "hub/spaces.hpp"
+
+#include "hub/call.hpp"
+#include "hub/mapping.hpp"
+
+namespace hfhub {
+
+void read_json(const json::value& value, SpaceRuntime& out, const JsonPlace& place) {
+    read_members(value, out, place);
+    const json::value* hardware = find_member(value, "hardware");
+    if (!hardware || !hardware->is_object()) return;
+    if (const auto current = text_member(*hardware, "current"); !current.empty()) out.hardware = current;
+    if (const auto requested = text_member(*hardware, "requested"); !requested.empty())
+        out.requested_hardware = requested;
+}
+
+namespace hub {
+
+awaitable<std::vector<SpaceTemplate>> list_space_templates(Client client, Owned<ListSpaceTemplatesOptions> options) {
+    http::Request request = client.request(http::Method::get, "/api/spaces/templates", options->token);
+    const json::value answer = co_await client.json(std::move(request));
+    const json::value* templates = find_member(answer, "templates");
+    co_return from_json<std::vector<SpaceTemplate>>(templates ? *templates : answer, "templates");
+}
+
+}  // namespace hub
+
+template <class Mode>
+auto BasicSpaces<Mode>::list_space_templates(ListSpaceTemplatesOptions options) const ->
+    typename Mode::template result<std::vector<SpaceTemplate>> {
+    return call<Mode>(*this, hub::list_space_templates, options);
+}
+
+template class BasicSpaces<Blocking>;
+template class BasicSpaces<Awaiting>;
+
+}  // namespace hfhub

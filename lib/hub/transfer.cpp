@@ -1,0 +1,339 @@
+#include "hub/transfer.hpp"
+
+#include "core/log.hpp"
+#include "http/decode.hpp"
+#include "http/redirect.hpp"
+#include "http/retry.hpp"
+#include "http/status_error.hpp"
+#include "http/wait.hpp"
+#include "http/workers.hpp"
+#include "hub/file_metadata.hpp"
+#include "hub/range_answer.hpp"
+#include "hub/write_behind.hpp"
+
+#include <hfhub/error.hpp>
+#include <hfhub/result.hpp>
+
+#include <algorithm>
+#include <random>
+
+namespace hfhub::hub {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int max_tries = 6;                        // in a row, without any byte
+constexpr http::Milliseconds max_silence{120'000};  // in all of them
+constexpr int max_refreshes = 3;                    // of a signed URL, without any byte
+constexpr int max_file_redirects = 5;
+constexpr auto young_url = 30s;
+constexpr auto progress_interval = 100ms;
+constexpr std::size_t max_error_body = 64 * 1024;
+constexpr std::uint64_t hashed_at_once = std::uint64_t{64} << 20;
+
+/// What the application sends with every request may be meant for the Hub alone.
+void drop_credentials(http::Headers& headers) {
+    std::vector<std::string> names;
+    for (const http::Headers::Field field : headers) {
+        if (http::is_credential_field(field.name)) names.emplace_back(field.name);
+    }
+    for (const std::string& name : names) headers.erase(name);
+}
+
+class Transfer {
+  public:
+    Transfer(Client client, TransferRequest request, std::shared_ptr<PartFile> part)
+        : client_(std::move(client)),
+          request_(std::move(request)),
+          part_(std::move(part)),
+          position_(part_->position()),
+          furthest_(position_),
+          size_(part_->content().size) {}
+
+    awaitable<void> run();
+    /// Forgets all bytes, to fetch them anew.
+    awaitable<void> restart();
+
+  private:
+    http::Request make_request() const;
+    awaitable<void> attempt();
+    awaitable<void> handle_error(http::Response response);
+    awaitable<void> receive(http::Body body);
+    awaitable<void> drop();
+    awaitable<void> pause();
+    bool may_refresh(const http::Response& response) const;
+    void count(int attempts);
+    void moved_on();
+    void tell(bool now);
+    awaitable<void> learn_size(std::uint64_t size);
+
+    Client client_;
+    TransferRequest request_;
+    std::shared_ptr<PartFile> part_;
+    std::unique_ptr<WriteBehind> writer_;
+    std::uint64_t position_, furthest_;
+    std::optional<std::uint64_t> size_;
+    std::string validator_;
+    bool ended_ = false;       // the body's end is the file's
+    bool answered_ = false;    // this URL has given bytes before
+    bool whole_only_ = false;  // no ranges: what came of one was refused
+    bool discarded_ = false;
+    int tries_ = 0, refreshes_ = 0;
+    std::uint64_t told_ = 0;
+    http::Clock::time_point told_at_{}, moved_at_ = http::Clock::now(), url_made_ = http::Clock::now();
+    std::minstd_rand random_{std::random_device{}()};
+};
+
+awaitable<void> Transfer::run() {
+    while (!ended_ && !(size_ && position_ == *size_)) {
+        std::exception_ptr failure;
+        writer_ = std::make_unique<WriteBehind>(client_, part_, size_ ? *size_ - position_ : UINT64_MAX);
+        try {
+            co_await attempt();
+        } catch (TransportError& error) {
+            error.at(request_.source.url.substr(0, request_.source.url.find('?')));
+            count(error.attempts);
+            failure = std::current_exception();
+        }
+        co_await writer_->flush();
+        writer_.reset();
+        if (!failure) continue;
+        const bool silent = http::Clock::now() - moved_at_ > max_silence;
+        if (tries_ >= max_tries || silent || http::Clock::now() >= client_.deadline()) std::rethrow_exception(failure);
+        if (log_enabled(LogLevel::info)) {
+            log(LogLevel::info,
+                request_.name + ": " + message_of(failure) + "; going on at byte " + std::to_string(position_));
+        }
+        co_await pause();
+    }
+    tell(true);
+}
+
+http::Request Transfer::make_request() const {
+    const FileSource& source = request_.source;
+    http::Request request =
+        client_.request_url(http::Method::get, source.url, source.on_hub ? Token(request_.token) : Token(false));
+    if (!source.on_hub) drop_credentials(request.headers);
+    const Environment& environment = client_.environment();
+    if (environment.download_timeout_changed) {
+        request.timeouts.headers = request.timeouts.idle = environment.download_timeout;
+    }
+    request.decode = false;
+    request.max_redirects = max_file_redirects;
+    request.max_attempts = std::max(1, max_tries - tries_);
+    if (position_ > 0 && !whole_only_) {
+        request.headers.set("range", "bytes=" + std::to_string(position_) + "-");
+        if (!validator_.empty()) request.headers.set("if-range", validator_);
+    }
+    return request;
+}
+
+awaitable<void> Transfer::attempt() {
+    http::Request request = make_request();
+    http::Response response = co_await client_.send(std::move(request));
+    const std::uint64_t held = whole_only_ ? 0 : position_;
+    AnswerDecision decision = judge_answer({held, size_, part_->content().etag}, response.status, response.headers);
+    switch (decision.use) {
+        case AnswerUse::error:
+            co_await handle_error(std::move(response));
+            co_return;
+        case AnswerUse::changed:
+            throw ContentChanged(request_.name + ": " + decision.reason);
+        case AnswerUse::wrong:
+            throw IntegrityError(request_.name + ": " + decision.reason);
+        case AnswerUse::done:
+            ended_ = true;
+            co_return;
+        case AnswerUse::refused:
+            if (whole_only_ || position_ == 0) throw ProtocolError(decision.reason);
+            whole_only_ = true;
+            co_return;
+        case AnswerUse::discard:
+            if (discarded_) throw ProtocolError(decision.reason);
+            discarded_ = true;
+            co_await drop();
+            co_return;
+        case AnswerUse::restart:
+        case AnswerUse::append:
+            break;
+    }
+    if (position_ > 0 && held == 0) decision.use = AnswerUse::restart;
+    if (decision.use == AnswerUse::restart) co_await drop();
+    whole_only_ = false;
+    answered_ = true;
+    const std::string_view etag = response.headers.value("etag");
+    validator_ = is_strong_etag(etag) && !decision.encoded ? std::string(etag) : std::string();
+    if (decision.size && !size_) co_await learn_size(*decision.size);
+    tries_ += response.attempts - 1;
+    if (decision.encoded) {
+        // The bytes of an encoded body cannot be counted into a range.
+        whole_only_ = true;
+        response.body = http::decode_body(std::move(response.body), response.headers.value("content-encoding"));
+    }
+    co_await receive(std::move(response.body));
+}
+
+awaitable<void> Transfer::receive(http::Body body) {
+    for (;;) {
+        std::span<std::byte> room = writer_->room();
+        if (room.empty()) {
+            co_await writer_->wait();
+            continue;
+        }
+        http::ReadResult result{0, http::ReadState::end};
+        if (body) result = body->try_read(room);
+        if (result.state == http::ReadState::end) break;
+        if (result.state == http::ReadState::blocked) {
+            result.bytes = co_await body->wait(room);
+            if (result.bytes == 0) continue;
+        }
+        writer_->filled(result.bytes);
+        position_ += result.bytes;
+        if (size_ && position_ > *size_) {
+            throw IntegrityError(request_.name + ": the server sends more than the " + std::to_string(*size_) +
+                                 " bytes of the file");
+        }
+        moved_on();
+    }
+    if (!size_) {
+        ended_ = true;
+    } else if (position_ < *size_) {
+        // Framing that ends anywhere, or less than was asked for: the rest is asked for again.
+        throw TruncatedError(position_, *size_);
+    }
+}
+
+awaitable<void> Transfer::handle_error(http::Response response) {
+    count(response.attempts);
+    if (may_refresh(response)) {
+        ++refreshes_;
+        log(LogLevel::info, request_.name + ": the signed address has expired and is asked for anew");
+        response.body.reset();
+        awaitable<FileSource> asking = request_.refresh();
+        FileSource fresh = co_await std::move(asking);
+        if (fresh.url != request_.source.url) answered_ = false;
+        request_.source = std::move(fresh);
+        validator_.clear();
+        url_made_ = http::Clock::now();
+        co_return;
+    }
+    std::string body;
+    try {
+        body = co_await http::read_all(response.body.get(), max_error_body);
+    } catch (const TransportError&) {
+        // The status says more than a body that did not arrive whole.
+    }
+    const http::RequestFacts facts{request_.source.on_hub && client_.token(request_.token).has_value(), {}};
+    http::raise_for_status(response.status, http::Method::get, response.url, response.headers, body, tries_, facts);
+}
+
+/// A signed address that worked, or is old, may have run out; a new one that is refused would be refused again.
+bool Transfer::may_refresh(const http::Response& response) const {
+    if (response.status != 401 && response.status != 403) return false;
+    if (request_.source.on_hub || !request_.refresh || refreshes_ >= max_refreshes) return false;
+    return answered_ || http::Clock::now() - url_made_ > young_url;
+}
+
+awaitable<void> Transfer::drop() {
+    auto work = [part = part_] { part->restart(); };
+    co_await client_.workers().run(std::move(work));
+    position_ = 0;
+}
+
+awaitable<void> Transfer::restart() {
+    co_await drop();
+    ended_ = answered_ = whole_only_ = false;
+    validator_.clear();
+    tries_ = 0;
+    furthest_ = 0;
+    moved_at_ = http::Clock::now();
+}
+
+void Transfer::count(int attempts) { tries_ += std::max(1, attempts); }
+
+void Transfer::moved_on() {
+    moved_at_ = http::Clock::now();
+    if (position_ > furthest_) {
+        // Bytes that had come before are no progress: a server that always cuts at one place is not asked for ever.
+        furthest_ = position_;
+        tries_ = refreshes_ = 0;
+    }
+    if (request_.progress && moved_at_ - told_at_ >= progress_interval) tell(false);
+}
+
+void Transfer::tell(bool now) {
+    if (!request_.progress || !*request_.progress) return;
+    const std::uint64_t done = std::max(told_, position_);
+    if (!now && done == told_) return;
+    told_ = done;
+    told_at_ = http::Clock::now();
+    (*request_.progress)(Progress{request_.name, done, size_});
+}
+
+awaitable<void> Transfer::learn_size(std::uint64_t size) {
+    size_ = size;
+    auto work = [part = part_, size] { part->set_size(size); };
+    co_await client_.workers().run(std::move(work));
+}
+
+awaitable<void> Transfer::pause() {
+    const SessionOptions& options = client_.session().options();
+    http::RetryPolicy policy;
+    policy.base = options.backoff_base;
+    policy.cap = options.backoff_cap;
+    const double share = static_cast<double>(random_()) / 2147483647.0;
+    const auto until = http::Clock::now() + http::backoff(policy, std::max(1, tries_), share);
+    auto work = [part = part_] { part->keep_alive(); };
+    co_await client_.workers().run(std::move(work));
+    http::Event event(client_.waits());
+    const http::Wake wake = co_await event.wait(std::min(until, client_.deadline()));
+    if (wake == http::Wake::cancelled) throw CancelledError();
+}
+
+awaitable<void> hash_taken_over(Client client, std::shared_ptr<PartFile> part) {
+    while (part->unhashed() > 0) {
+        auto work = [part] { part->hash_more(hashed_at_once); };
+        co_await client.workers().run(std::move(work));
+    }
+}
+
+/// The reason where the content is not what it should be.
+awaitable<std::exception_ptr> mismatch_of(Client client, std::shared_ptr<PartFile> part) {
+    auto work = [part]() -> std::exception_ptr {
+        try {
+            part->verify();
+            return nullptr;
+        } catch (const IntegrityError&) {
+            return std::current_exception();
+        }
+    };
+    co_return co_await client.workers().run(std::move(work));
+}
+
+awaitable<void> fetch_and_check(Client client, TransferRequest request, std::shared_ptr<PartFile> part) {
+    co_await hash_taken_over(client, part);
+    const std::string name = request.name;
+    Transfer transfer(client, std::move(request), part);
+    co_await transfer.run();
+    std::exception_ptr mismatch = co_await mismatch_of(client, part);
+    if (!mismatch) co_return;
+    log(LogLevel::warning, name + ": " + message_of(mismatch) + "; it is fetched anew");
+    co_await transfer.restart();
+    co_await transfer.run();
+    mismatch = co_await mismatch_of(client, part);
+    if (mismatch) std::rethrow_exception(mismatch);
+}
+
+}  // namespace
+
+awaitable<void> fetch(Client client, TransferRequest request, std::shared_ptr<PartFile> part) {
+    try {
+        co_await fetch_and_check(std::move(client), std::move(request), part);
+    } catch (const IntegrityError&) {
+        part->discard();
+        throw;
+    }
+}
+
+}  // namespace hfhub::hub

@@ -1,0 +1,109 @@
+#include "inference/token_stream.hpp"
+
+#include "http/session.hpp"
+
+#include <hfhub/error.hpp>
+
+#include <boost/asio/dispatch.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace hfhub::inference {
+
+namespace {
+
+constexpr std::size_t buffer_size = 8 * 1024;
+constexpr std::size_t max_plain_answer = 1 << 20;
+// After its last event an answer has only its framing left; waiting for it keeps an HTTP/1.1 connection.
+constexpr std::chrono::milliseconds patience_after_done{50};
+constexpr std::size_t max_bytes_after_done = 64 * 1024;
+
+awaitable<void> drain(http::Body body) {
+    std::vector<std::byte> scrap(1024);
+    std::size_t total = 0;
+    body->set_idle_timeout(patience_after_done);
+    while (total < max_bytes_after_done) {
+        const std::size_t n = co_await http::read_some(body.get(), scrap);
+        if (n == 0) co_return;
+        total += n;
+    }
+}
+
+}  // namespace
+
+EventStream::EventStream(Session session, http::Body body)
+    : session_(std::move(session)), body_(std::move(body)), buffer_(buffer_size) {}
+
+EventStream::~EventStream() {
+    if (!body_) return;
+    const auto& state = session_.state();
+    asio::dispatch(state->executor(), [state, done = done_, body = std::move(body_)]() mutable {
+        if (done) {
+            state->spawn(drain(std::move(body)), {}, [](std::exception_ptr) {});
+        } else {
+            body.reset();
+        }
+    });
+}
+
+awaitable<void> EventStream::fill() {
+    const std::size_t n = co_await http::read_some(body_.get(), buffer_);
+    const std::string_view text(reinterpret_cast<const char*>(buffer_.data()), n);
+    if (std::exchange(first_, false)) plain_json_ = text.starts_with('{');
+    if (plain_json_) {
+        plain_ += text;
+        if (plain_.size() > max_plain_answer) throw JsonError("the server sent no event stream but endless JSON");
+    } else if (n > 0) {
+        parser_.feed(text);
+    } else {
+        parser_.finish();
+    }
+    at_end_ = n == 0;
+}
+
+std::optional<std::string_view> EventStream::take() {
+    if (done_) return std::nullopt;
+    if (plain_json_) {
+        if (!at_end_ || plain_.empty()) return std::nullopt;
+        buffer_.assign(reinterpret_cast<const std::byte*>(plain_.data()),
+                       reinterpret_cast<const std::byte*>(plain_.data()) + plain_.size());
+        plain_.clear();
+        return std::string_view(reinterpret_cast<const char*>(buffer_.data()), buffer_.size());
+    }
+    http::SseEvent event;
+    while (parser_.next(event)) {
+        std::string_view data = event.data;
+        while (data.starts_with(' ')) data.remove_prefix(1);
+        while (data.ends_with(' ')) data.remove_suffix(1);
+        if (data.empty()) continue;
+        if (data == "[DONE]") {
+            done_ = true;
+            return std::nullopt;
+        }
+        return data;
+    }
+    return std::nullopt;
+}
+
+void throw_stream_error(const boost::json::value& event) {
+    const boost::json::object* object = event.if_object();
+    const boost::json::value* error = object == nullptr ? nullptr : object->if_contains("error");
+    if (error == nullptr || error->is_null()) return;
+    std::string text;
+    if (error->is_string()) {
+        text = std::string(error->get_string());
+    } else {
+        const boost::json::value* message = error->is_object() ? error->get_object().if_contains("message") : nullptr;
+        text = message != nullptr && message->is_string() ? std::string(message->get_string())
+                                                          : boost::json::serialize(*error);
+    }
+    text = "the model's server reported an error: " + text;
+    const boost::json::value* type = object->if_contains("error_type");
+    const std::string kind = type != nullptr && type->is_string() ? std::string(type->get_string()) : std::string();
+    if (kind == "validation") throw ValidationError(text);
+    if (kind == "generation") throw GenerationError(text);
+    if (kind == "overloaded") throw OverloadedError(text);
+    if (kind == "incomplete_generation") throw IncompleteGenerationError(text);
+    throw UnknownError(text);
+}
+
+}  // namespace hfhub::inference

@@ -1,0 +1,468 @@
+#include "http/http1_connection.hpp"
+
+#include "support/loop.hpp"
+#include "support/script_stream.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace hfhub;
+using namespace hfhub::http;
+using namespace std::chrono_literals;
+using test::Loop;
+using test::Script;
+
+namespace {
+
+// A source whose pieces the test gives.
+class PieceSource final : public BodySource {
+  public:
+    PieceSource(std::vector<std::string> pieces, std::optional<std::uint64_t> size)
+        : pieces_(std::move(pieces)), size_(size) {}
+    std::optional<std::uint64_t> size() const override { return size_; }
+    awaitable<std::size_t> read_some(std::span<std::byte> buffer) override {
+        ++reads;
+        if (next_ == pieces_.size()) co_return 0;
+        const std::string& piece = pieces_[next_++];
+        const std::size_t n = std::min(buffer.size(), piece.size());
+        std::memcpy(buffer.data(), piece.data(), n);
+        co_return n;
+    }
+    bool rewind() override {
+        next_ = 0;
+        return true;
+    }
+    int reads = 0;
+
+  private:
+    std::vector<std::string> pieces_;
+    std::optional<std::uint64_t> size_;
+    std::size_t next_ = 0;
+};
+
+struct Exchange {
+    Response response;
+    std::string body;
+};
+
+struct Fixture {
+    Loop loop;
+    std::shared_ptr<Script> script = std::make_shared<Script>(loop.io.get_executor());
+    std::shared_ptr<Http1Connection> connection =
+        std::make_shared<Http1Connection>(loop.waits, script->stream(), false, std::string());
+    Request request;
+
+    Fixture() {
+        request.url = Url::parse("http://example.test/a?b=c");
+        request.timeouts.headers = request.timeouts.idle = request.timeouts.write = 5s;
+    }
+    ~Fixture() {
+        connection->close();
+        loop.turn();
+    }
+
+    awaitable<void> send(Exchange& out) { out.response = co_await connection->send(request); }
+    awaitable<void> send_and_read(Exchange& out) {
+        out.response = co_await connection->send(request);
+        out.body = co_await read_all(out.response.body.get(), 1 << 20);
+        out.response.body.reset();
+    }
+};
+
+constexpr std::string_view ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+}  // namespace
+
+TEST_CASE("a request is written as RFC 9112 says") {
+    Fixture f;
+    Exchange out;
+    f.request.headers.add("Accept", "*/*");
+    f.request.headers.add("host", "other");
+    f.request.headers.add("content-length", "99");
+    f.request.headers.add("transfer-encoding", "chunked");
+    SUBCASE("GET has no body") {
+        f.loop.start(f.send(out));
+        CHECK(f.script->written == "GET /a?b=c HTTP/1.1\r\nhost: example.test\r\naccept: */*\r\n\r\n");
+    }
+    SUBCASE("POST without a body says so") {
+        f.request.method = Method::post;
+        f.loop.start(f.send(out));
+        CHECK(f.script->written.ends_with("\r\ncontent-length: 0\r\n\r\n"));
+    }
+    SUBCASE("a small body leaves with the head, in one write") {
+        f.request.method = Method::post;
+        f.request.body = std::string("{}");
+        f.loop.start(f.send(out));
+        CHECK(f.script->written.ends_with("content-length: 2\r\n\r\n{}"));
+        CHECK(f.script->writes == 1);
+    }
+    SUBCASE("a source of unknown length is chunked") {
+        f.request.method = Method::put;
+        f.request.body =
+            std::make_shared<PieceSource>(std::vector<std::string>{"hello", std::string(17, 'x')}, std::nullopt);
+        f.loop.start(f.send(out));
+        CHECK(f.script->written.ends_with("transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n11\r\n" +
+                                          std::string(17, 'x') + "\r\n0\r\n\r\n"));
+    }
+    SUBCASE("a source of known length is not") {
+        f.request.method = Method::put;
+        f.request.body = std::make_shared<PieceSource>(std::vector<std::string>{"hel", "lo"}, 5);
+        f.loop.start(f.send(out));
+        CHECK(f.script->written.ends_with("content-length: 5\r\n\r\nhello"));
+    }
+    SUBCASE("a proxy that forwards gets the whole URL and its password") {
+        f.script = std::make_shared<Script>(f.loop.io.get_executor());
+        f.connection = std::make_shared<Http1Connection>(f.loop.waits, f.script->stream(), true, "Basic eA==");
+        f.loop.start(f.send(out));
+        CHECK(f.script->written.starts_with(
+            "GET http://example.test/a?b=c HTTP/1.1\r\nhost: example.test\r\nproxy-authorization: Basic eA==\r\n"));
+    }
+}
+
+TEST_CASE("a connection is kept and serves one request after the other") {
+    Fixture f;
+    for (int i = 0; i < 3; ++i) {
+        Exchange out;
+        const auto task = f.loop.start(f.send_and_read(out));
+        CHECK(f.connection->active() == 1);
+        CHECK(f.connection->free_slots() == 0);
+        f.script->send(ok);
+        f.loop.turn();
+        CHECK(task->outcome() == "ok");
+        CHECK(out.body == "ok");
+        CHECK(f.connection->free_slots() == 1);
+        CHECK(f.connection->alive());
+        CHECK(f.connection->used);
+    }
+}
+
+TEST_CASE("an answer may come in any two pieces") {
+    const std::string answers[] = {std::string(ok),
+                                   "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
+                                   "HTTP/1.1 103 Hints\r\nlink: x\r\n\r\n" + std::string(ok)};
+    for (const std::string& answer : answers) {
+        for (std::size_t cut = 1; cut < answer.size(); ++cut) {
+            CAPTURE(cut);
+            Fixture f;
+            Exchange out;
+            const auto task = f.loop.start(f.send_and_read(out));
+            f.script->send(std::string_view(answer).substr(0, cut));
+            f.loop.turn();
+            CHECK_FALSE(task->done);
+            f.script->send(std::string_view(answer).substr(cut));
+            f.loop.turn();
+            REQUIRE(task->outcome() == "ok");
+            REQUIRE(out.body == "ok");
+            REQUIRE(f.connection->free_slots() == 1);
+        }
+    }
+}
+
+TEST_CASE("a connection closes after an answer that ends it") {
+    const std::pair<const char*, const char*> cases[] = {
+        {"Connection: close", "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"},
+        {"HTTP/1.0", "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok"},
+        {"more bytes than the answer has", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n"},
+    };
+    for (const auto& [name, answer] : cases) {
+        CAPTURE(name);
+        Fixture f;
+        Exchange out;
+        const auto task = f.loop.start(f.send_and_read(out));
+        f.script->send(answer);
+        f.loop.turn();
+        CHECK(task->outcome() == "ok");
+        CHECK(out.body == "ok");
+        CHECK(f.connection->closed());
+        CHECK(f.script->closed);
+    }
+}
+
+TEST_CASE("a body without framing ends with the connection") {
+    Fixture f;
+    Exchange out;
+    const auto task = f.loop.start(f.send_and_read(out));
+    f.script->send("HTTP/1.1 200 OK\r\n\r\nall ");
+    f.script->send("of it");
+    f.loop.turn();
+    CHECK_FALSE(task->done);
+    f.script->end();
+    f.loop.turn();
+    CHECK(task->outcome() == "ok");
+    CHECK(out.body == "all of it");
+    CHECK(f.connection->closed());
+}
+
+TEST_CASE("an answer cut at any byte is an error, and a stale connection is told from a broken one") {
+    const std::string answer(ok);
+    for (std::size_t got = 0; got < answer.size(); ++got) {
+        for (const bool second : {false, true}) {
+            CAPTURE(got);
+            CAPTURE(second);
+            Fixture f;
+            Exchange out;
+            if (second) {
+                const auto first = f.loop.start(f.send_and_read(out));
+                f.script->send(ok);
+                f.loop.turn();
+                REQUIRE(first->outcome() == "ok");
+            }
+            const auto task = f.loop.start(f.send_and_read(out));
+            if (got > 0) f.script->send(answer.substr(0, got));
+            f.script->end();
+            f.loop.turn();
+            const bool in_body = got >= answer.size() - 2;
+            REQUIRE(task->outcome() == (in_body ? "TruncatedError" : "ConnectionLostError"));
+            CHECK(f.connection->closed());
+            try {
+                std::rethrow_exception(task->error);
+            } catch (const ConnectionLostError& error) {
+                CHECK(error.stale_connection == (second && got == 0));
+            }
+        }
+    }
+}
+
+TEST_CASE("a reset before the answer of a kept connection is stale too") {
+    Fixture f;
+    Exchange out;
+    f.loop.start(f.send_and_read(out));
+    f.script->send(ok);
+    f.loop.turn();
+    f.script->reset();
+    const auto task = f.loop.start(f.send_and_read(out));
+    CHECK(task->outcome() == "ConnectionLostError");
+    try {
+        std::rethrow_exception(task->error);
+    } catch (const ConnectionLostError& error) {
+        CHECK(error.stale_connection);
+    }
+}
+
+TEST_CASE("an idle connection that the peer ends or speaks on is closed") {
+    for (const bool speaks : {false, true}) {
+        Fixture f;
+        Exchange out;
+        f.loop.start(f.send_and_read(out));
+        f.script->send(ok);
+        f.loop.turn();
+        CHECK(f.connection->alive());
+        if (speaks) f.script->send("HTTP/1.1 408 Request Timeout\r\n\r\n");
+        if (!speaks) f.script->end();
+        CHECK_FALSE(f.connection->alive());
+        f.loop.turn();
+        CHECK(f.connection->closed());
+    }
+}
+
+TEST_CASE("limits: headers, body, writing, the whole call") {
+    Fixture f;
+    Exchange out;
+    std::string expected = "headers";
+    std::shared_ptr<Loop::Task> task;
+    SUBCASE("headers") {
+        f.request.timeouts.headers = 20ms;
+        task = f.loop.start(f.send_and_read(out));
+    }
+    SUBCASE("part of the headers is not enough") {
+        f.request.timeouts.headers = 20ms;
+        task = f.loop.start(f.send_and_read(out));
+        f.script->send("HTTP/1.1 200 OK\r\n");
+    }
+    SUBCASE("idle") {
+        expected = "idle";
+        f.request.timeouts.idle = 20ms;
+        task = f.loop.start(f.send_and_read(out));
+        f.script->send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no");
+    }
+    SUBCASE("write") {
+        expected = "write";
+        f.request.timeouts.write = 20ms;
+        f.script->room = 5;
+        task = f.loop.start(f.send_and_read(out));
+    }
+    SUBCASE("deadline") {
+        expected = "deadline";
+        f.request.deadline = Clock::now() + 20ms;
+        task = f.loop.start(f.send_and_read(out));
+        f.script->send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no");
+    }
+    CHECK(f.loop.until([&] { return task->done; }));
+    REQUIRE(task->outcome() == "TimeoutError");
+    try {
+        std::rethrow_exception(task->error);
+    } catch (const TimeoutError& error) {
+        CHECK(to_string(error.phase) == expected);
+        CHECK_FALSE(error.stale_connection);
+    }
+    out.response.body.reset();
+    CHECK(f.connection->closed());
+    CHECK(f.script->closed);
+    CHECK(f.connection->active() == 0);
+}
+
+TEST_CASE("each byte that arrives starts the idle limit anew") {
+    Fixture f;
+    Exchange out;
+    f.request.timeouts.idle = 60ms;
+    const auto task = f.loop.start(f.send_and_read(out));
+    f.script->send("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n");
+    for (int i = 0; i < 6; ++i) {
+        f.loop.pass(20ms);
+        f.script->send("x");
+    }
+    CHECK(f.loop.until([&] { return task->done; }));
+    CHECK(task->outcome() == "ok");
+    CHECK(out.body == "xxxxxx");
+}
+
+TEST_CASE("cancelling closes the connection, while sending, waiting and reading") {
+    for (const int phase : {0, 1, 2}) {
+        CAPTURE(phase);
+        Fixture f;
+        Exchange out;
+        if (phase == 0) f.script->room = 5;
+        const auto task = f.loop.start(f.send_and_read(out));
+        if (phase == 2) f.script->send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no");
+        f.loop.turn();
+        task->cancel();
+        f.loop.turn();
+        CHECK(task->outcome() == "CancelledError");
+        out.response.body.reset();
+        CHECK(f.connection->closed());
+        CHECK(f.connection->active() == 0);
+    }
+}
+
+TEST_CASE("an answer during the upload stops the body and closes the connection") {
+    Fixture f;
+    Exchange out;
+    const auto source = std::make_shared<PieceSource>(std::vector<std::string>(100, std::string(1000, 'x')), 100'000);
+    f.request.method = Method::put;
+    f.request.body = source;
+    f.script->room = 3000;
+    SUBCASE("while bytes still pass") {
+        f.script->on_write = [&] {
+            if (f.script->written.size() == 3000) {
+                f.script->send("HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno");
+                f.script->room = 10;
+            }
+        };
+    }
+    SUBCASE("while the peer takes nothing") {}
+    const auto task = f.loop.start(f.send_and_read(out));
+    if (!task->done) {
+        f.script->send("HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno");
+        f.loop.turn();
+    }
+    CHECK(f.loop.until([&] { return task->done; }, 1s));
+    CHECK(task->outcome() == "ok");
+    CHECK(out.response.status == 413);
+    CHECK(out.body == "no");
+    CHECK(source->reads < 10);
+    CHECK(f.connection->closed());
+}
+
+TEST_CASE("an interim answer during the upload does not stop the body") {
+    Fixture f;
+    Exchange out;
+    f.request.method = Method::put;
+    f.request.body = std::make_shared<PieceSource>(std::vector<std::string>(5, std::string(1000, 'x')), 5000);
+    f.script->room = 1500;
+    const auto task = f.loop.start(f.send_and_read(out));
+    f.script->send("HTTP/1.1 100 Continue\r\n\r\n");
+    f.loop.turn();
+    f.script->allow(700);
+    f.loop.turn();
+    f.script->allow(100'000);
+    f.loop.turn();
+    CHECK(f.script->written.ends_with("\r\n\r\n" + std::string(5000, 'x')));
+    f.script->send(ok);
+    f.loop.turn();
+    CHECK(task->outcome() == "ok");
+    CHECK(out.response.status == 200);
+    CHECK(f.connection->free_slots() == 1);
+}
+
+TEST_CASE("leaving a body early reads what is there, else closes") {
+    Fixture f;
+    Exchange out;
+    const auto task = f.loop.start(f.send(out));
+    SUBCASE("the rest has arrived") {
+        f.script->send("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");
+        f.script->send(std::string(1000, 'x'));
+        f.loop.turn();
+        CHECK(task->outcome() == "ok");
+        out.response.body.reset();
+        CHECK_FALSE(f.connection->closed());
+        CHECK(f.connection->free_slots() == 1);
+    }
+    SUBCASE("the rest has not arrived") {
+        f.script->send("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");
+        f.loop.turn();
+        CHECK(f.connection->active() == 1);
+        out.response.body.reset();
+        CHECK(f.connection->closed());
+    }
+    SUBCASE("the rest is large") {
+        f.script->send("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n");
+        f.script->send(std::string(1000000, 'x'));
+        f.loop.turn();
+        out.response.body.reset();
+        CHECK(f.connection->closed());
+    }
+}
+
+TEST_CASE("a reader with a small buffer gets every byte of a chunked body") {
+    Fixture f;
+    Exchange out;
+    const auto task = f.loop.start(f.send(out));
+    f.script->send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+    std::string expected;
+    for (int i = 0; i < 50; ++i) {
+        const std::string chunk(static_cast<std::size_t>(i) * 37 + 1, static_cast<char>('a' + i % 26));
+        expected += chunk;
+        char size[20];
+        std::snprintf(size, sizeof size, "%zx\r\n", chunk.size());
+        f.script->send(size + chunk + "\r\n");
+    }
+    f.script->send("0\r\n\r\n");
+    f.loop.turn();
+    REQUIRE(task->outcome() == "ok");
+    std::string got;
+    const auto read = [&]() -> awaitable<void> {
+        std::array<std::byte, 3> buffer;
+        for (;;) {
+            const std::size_t n = co_await read_some(out.response.body.get(), buffer);
+            if (n == 0) co_return;
+            got.append(reinterpret_cast<const char*>(buffer.data()), n);
+        }
+    };
+    f.loop.run(read());
+    CHECK(got == expected);
+    CHECK(f.connection->free_slots() == 1);
+}
+
+TEST_CASE("a chunk header without end is refused, not stored") {
+    Fixture f;
+    Exchange out;
+    const auto task = f.loop.start(f.send_and_read(out));
+    f.script->send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;");
+    for (int i = 0; i < 40 && !task->done; ++i) {
+        f.script->send(std::string(10'000, 'e'));
+        f.loop.turn();
+    }
+    CHECK(task->outcome() == "ProtocolError");
+}
+
+TEST_CASE("a head without end is refused, not stored") {
+    Fixture f;
+    Exchange out;
+    const auto task = f.loop.start(f.send_and_read(out));
+    f.script->send("HTTP/1.1 200 OK\r\nx: ");
+    for (int i = 0; i < 40 && !task->done; ++i) {
+        f.script->send(std::string(10'000, 'e'));
+        f.loop.turn();
+    }
+    CHECK(task->outcome() == "ProtocolError");
+    CHECK(f.connection->closed());
+}

@@ -1,0 +1,348 @@
+#include "http/pipeline.hpp"
+
+#include "support/loop.hpp"
+
+#include <doctest/doctest.h>
+
+#include <deque>
+
+using namespace hfhub;
+using namespace hfhub::http;
+using namespace std::chrono_literals;
+using test::Loop;
+
+namespace {
+
+// Answers with what the test put in; records what was sent.
+class MockTransport final : public Transport {
+  public:
+    struct Sent {
+        std::string method, url, authorization, body;
+        Headers headers;
+        bool fresh;
+        Clock::time_point at;
+    };
+    using Step = std::function<Response()>;
+
+    awaitable<Response> send(const Request& request, bool fresh) override {
+        const auto* text = std::get_if<std::string>(&request.body);
+        sent.push_back({std::string(to_string(request.method)), request.url.str(),
+                        std::string(request.headers.value("authorization")), text ? *text : "", request.headers, fresh,
+                        Clock::now()});
+        if (steps.empty()) throw std::logic_error("no answer is left");
+        const Step step = steps.front();
+        steps.pop_front();
+        co_return step();
+    }
+
+    std::deque<Step> steps;
+    std::vector<Sent> sent;
+};
+
+MockTransport::Step answer(int status, Headers headers = {}, std::string body = {}) {
+    return [=] {
+        Response response;
+        response.status = status;
+        response.headers = headers;
+        if (!body.empty()) response.body = memory_body(body);
+        return response;
+    };
+}
+
+template <class E>
+MockTransport::Step failure(E error) {
+    return [=]() -> Response { throw error; };
+}
+
+struct Fixture {
+    Loop loop;
+    MockTransport transport;
+    PipelineOptions options;
+    Request request;
+
+    Fixture() {
+        options.retry.base = 4ms;
+        options.retry.cap = 8ms;
+        options.user_agent = "test/1";
+        request.url = Url::parse("https://hub.test/api");
+    }
+    Response send() {
+        Pipeline pipeline(*loop.waits, transport, options);
+        return loop.run(pipeline.send(request));
+    }
+    std::string outcome() {
+        return test::outcome([&] { send(); });
+    }
+};
+
+ConnectionLostError lost(bool stale, bool processed = true) {
+    ConnectionLostError error("lost");
+    error.stale_connection = stale;
+    error.maybe_processed = processed;
+    return error;
+}
+
+}  // namespace
+
+TEST_CASE("every request gets the client's own fields, and keeps the caller's") {
+    Fixture f;
+    f.transport.steps = {answer(200), answer(200)};
+    f.send();
+    const Headers& first = f.transport.sent[0].headers;
+    CHECK(first.value("user-agent") == "test/1");
+    CHECK(first.value("accept") == "*/*");
+    CHECK(first.value("accept-encoding") == "gzip, deflate, br, zstd");
+    CHECK(first.value("x-amzn-trace-id").size() == 36);
+    f.request.decode = false;
+    f.request.headers = {{"User-Agent", "mine"}, {"Accept", "text/plain"}, {"X-Amzn-Trace-Id", "id"}};
+    f.send();
+    const Headers& second = f.transport.sent[1].headers;
+    CHECK(second.size() == 4);
+    CHECK(second.value("user-agent") == "mine");
+    CHECK(second.value("accept-encoding") == "identity");
+    CHECK(second.value("x-amzn-trace-id") == "id");
+}
+
+TEST_CASE("redirects are followed, and a token does not go with them to another host nor comes back") {
+    Fixture f;
+    f.request.headers.add("authorization", "Bearer hf_x");
+    f.transport.steps = {answer(302, {{"location", "/other"}}), answer(307, {{"location", "https://cdn.test/file"}}),
+                         answer(302, {{"location", "https://hub.test/home"}}), answer(200, {}, "body")};
+    Response response = f.send();
+    CHECK(response.status == 200);
+    CHECK(response.url.str() == "https://hub.test/home");
+    REQUIRE(f.transport.sent.size() == 4);
+    CHECK(f.transport.sent[1].url == "https://hub.test/other");
+    CHECK(f.transport.sent[1].authorization == "Bearer hf_x");
+    CHECK(f.transport.sent[2].url == "https://cdn.test/file");
+    CHECK(f.transport.sent[2].authorization.empty());
+    CHECK(f.transport.sent[3].authorization.empty());
+}
+
+TEST_CASE("redirects end: circles, too many, to plain http, or not wanted at all") {
+    Fixture f;
+    SUBCASE("a circle") {
+        f.transport.steps = {answer(302, {{"location", "/a"}}), answer(302, {{"location", "/api"}}), answer(200)};
+        CHECK(f.outcome() == "TooManyRedirectsError");
+    }
+    SUBCASE("too many") {
+        f.request.max_redirects = 3;
+        for (int i = 0; i < 5; ++i) f.transport.steps.push_back(answer(302, {{"location", "/" + std::to_string(i)}}));
+        CHECK(f.outcome() == "TooManyRedirectsError");
+        CHECK(f.transport.sent.size() == 4);
+    }
+    SUBCASE("plain http") {
+        f.transport.steps = {answer(302, {{"location", "http://hub.test/api"}})};
+        CHECK(f.outcome() == "ProtocolError");
+    }
+    SUBCASE("not wanted") {
+        f.request.max_redirects = 0;
+        f.transport.steps = {answer(302, {{"location", "/a"}})};
+        CHECK(f.send().status == 302);
+    }
+}
+
+TEST_CASE("what passes is tried again, with the number of tries in the answer") {
+    Fixture f;
+    SUBCASE("statuses") { f.transport.steps = {answer(503), answer(500), answer(200)}; }
+    SUBCASE("failures") { f.transport.steps = {failure(lost(false)), failure(ConnectError("x")), answer(200)}; }
+    SUBCASE("limits") {
+        f.transport.steps = {failure(TimeoutError(TimeoutPhase::headers, 5ms)),
+                             failure(TimeoutError(TimeoutPhase::connect, 5ms)), answer(200)};
+    }
+    const Response response = f.send();
+    CHECK(response.status == 200);
+    CHECK(response.attempts == 3);
+    CHECK(f.transport.sent.size() == 3);
+}
+
+TEST_CASE("what does not pass is not tried again") {
+    Fixture f;
+    for (const int status : {400, 401, 403, 404, 410, 416, 501}) {
+        f.transport.steps = {answer(status), answer(200)};
+        CHECK(f.send().status == status);
+    }
+    ConnectError permanent("certificate");
+    permanent.permanent = true;
+    f.transport.steps = {failure(permanent), answer(200)};
+    CHECK(f.outcome() == "ConnectError");
+    f.request.method = Method::post;
+    f.transport.steps = {failure(lost(false)), answer(200)};
+    CHECK(f.outcome() == "ConnectionLostError");
+    f.transport.steps = {failure(lost(false, false)), answer(201)};
+    CHECK(f.send().status == 201);
+}
+
+TEST_CASE("the last failure says where and how often") {
+    Fixture f;
+    f.request.url = Url::parse("https://user:secret@hub.test/api?X-Amz-Signature=deadbeef");
+    f.options.retry.max_attempts = 3;
+    for (int i = 0; i < 3; ++i) f.transport.steps.push_back(failure(lost(false)));
+    try {
+        f.send();
+        FAIL("no error");
+    } catch (const ConnectionLostError& error) {
+        CHECK(error.attempts == 3);
+        const std::string text = error.what();
+        CHECK(text.find("hub.test/api") != std::string::npos);
+        CHECK(text.find("secret") == std::string::npos);
+        CHECK(text.find("deadbeef") == std::string::npos);
+    }
+    CHECK(f.transport.sent.size() == 3);
+    f.transport.steps = {answer(500), answer(502), answer(503, {}, "sorry")};
+    const Response response = f.send();
+    CHECK(response.status == 503);
+    CHECK(response.body != nullptr);
+}
+
+TEST_CASE("a stale connection is retried at once on a new one, and that only once for free") {
+    Fixture f;
+    f.options.retry.base = f.options.retry.cap = 2s;
+    f.transport.steps = {failure(lost(true)), answer(200)};
+    const auto begin = Clock::now();
+    CHECK(f.send().status == 200);
+    CHECK(Clock::now() - begin < 500ms);
+    CHECK_FALSE(f.transport.sent[0].fresh);
+    CHECK(f.transport.sent[1].fresh);
+}
+
+TEST_CASE("Retry-After is respected, by the other requests to that origin too") {
+    Fixture f;
+    Pipeline pipeline(*f.loop.waits, f.transport, f.options);
+    f.transport.steps = {answer(429, {{"retry-after", "1"}}), answer(200), answer(200), answer(200)};
+    const auto send = [&](std::string url) -> awaitable<void> {
+        Request request;
+        request.url = Url::parse(url);
+        const Response response = co_await pipeline.send(std::move(request));
+        CHECK(response.status == 200);
+    };
+    const auto begin = Clock::now();
+    const auto first = f.loop.start(send("https://hub.test/a"));
+    const auto second = f.loop.start(send("https://hub.test/b"));
+    const auto elsewhere = f.loop.start(send("https://cdn.test/c"));
+    CHECK(elsewhere->done);
+    CHECK_FALSE(second->done);
+    CHECK(f.loop.until([&] { return first->done && second->done; }));
+    for (const auto& sent : f.transport.sent) {
+        if (sent.url.starts_with("https://hub.test") && &sent != &f.transport.sent.front())
+            CHECK(sent.at - begin >= 1s);
+    }
+}
+
+TEST_CASE("waits between tries respect deadline and cancellation") {
+    Fixture f;
+    f.options.retry.base = f.options.retry.cap = 60s;
+    Pipeline pipeline(*f.loop.waits, f.transport, f.options);
+    for (int i = 0; i < 20; ++i) f.transport.steps.push_back(answer(503, {{"retry-after", "30"}}));
+    const auto send = [&]() -> awaitable<void> {
+        Response response = co_await pipeline.send(f.request);
+        CHECK(response.status == 503);
+    };
+    f.request.deadline = Clock::now() + 50ms;
+    const auto hopeless = f.loop.start(send());
+    CHECK(hopeless->outcome() == "ok");
+    f.request.deadline = Clock::time_point::max();
+    const auto task = f.loop.start(send());
+    CHECK_FALSE(task->done);
+    task->cancel();
+    f.loop.turn();
+    CHECK(task->outcome() == "CancelledError");
+    // The pause that it left behind is bounded by the next request's own deadline.
+    f.request.deadline = Clock::now() + 30ms;
+    const auto paused = f.loop.start(send());
+    CHECK(f.loop.until([&] { return paused->done; }, 2s));
+    CHECK(paused->outcome() == "TimeoutError");
+}
+
+TEST_CASE("a body from a source is rewound for another try, and not sent again where it cannot be") {
+    struct Source final : BodySource {
+        explicit Source(bool can) : can(can) {}
+        std::optional<std::uint64_t> size() const override { return 0; }
+        awaitable<std::size_t> read_some(std::span<std::byte>) override { co_return 0; }
+        bool rewind() override {
+            ++rewinds;
+            return can;
+        }
+        bool can;
+        int rewinds = 0;
+    };
+    Fixture f;
+    f.request.method = Method::put;
+    auto good = std::make_shared<Source>(true), bad = std::make_shared<Source>(false);
+    f.request.body = good;
+    f.transport.steps = {answer(503), answer(200)};
+    CHECK(f.send().status == 200);
+    CHECK(good->rewinds >= 1);
+    f.request.body = bad;
+    f.transport.steps = {answer(503), answer(200)};
+    CHECK(f.send().status == 503);
+}
+
+TEST_CASE("offline: nothing is sent") {
+    Fixture f;
+    f.options.offline = true;
+    CHECK(f.outcome() == "OfflineModeIsEnabled");
+    CHECK(f.transport.sent.empty());
+}
+
+TEST_CASE("hooks see and change requests, and hear of answers") {
+    Fixture f;
+    f.request.url = Url::parse("https://hub.test/api?token=secret");
+    std::string seen_url;
+    f.options.hooks.on_request = [&](RequestHook& hook) {
+        seen_url = hook.url();
+        CHECK(hook.method() == "GET");
+        CHECK(hook.header("accept") == "*/*");
+        hook.set_header("X-Mine", "1");
+    };
+    int status = 0;
+    f.options.hooks.on_response = [&](const ResponseInfo& info) {
+        status = info.status;
+        CHECK(info.attempts == 2);
+        CHECK(info.request_id == "id-1");
+        CHECK(std::string(info.url).find("secret") == std::string::npos);
+    };
+    f.transport.steps = {answer(503), answer(404, {{"x-request-id", "id-1"}})};
+    f.send();
+    CHECK(status == 404);
+    CHECK(seen_url.find("secret") == std::string::npos);
+    CHECK(f.transport.sent[1].headers.value("x-mine") == "1");
+    f.options.hooks.on_request = [](RequestHook&) { throw std::runtime_error("no"); };
+    CHECK(f.outcome() == "no");
+}
+
+TEST_CASE("fields that would inject others are refused before anything is sent") {
+    using namespace std::string_literals;
+    for (const auto& [name, value] : {std::pair{"x"s, "a\r\nb: c"s},
+                                      {"x"s, "a\nb"s},
+                                      {"x"s, "a\0b"s},
+                                      {"x y"s, "a"s},
+                                      {"x:y"s, "a"s},
+                                      {"x\r\ny"s, "a"s},
+                                      {""s, "a"s}}) {
+        Fixture f;
+        f.request.headers.add(name, value);
+        CHECK(f.outcome() == "InvalidArgumentError");
+        CHECK(f.transport.sent.empty());
+    }
+    Fixture f;
+    f.options.hooks.on_request = [](RequestHook& hook) { hook.set_header("x", "a\r\nb: c"); };
+    CHECK(f.outcome() == "InvalidArgumentError");
+    f.options.hooks = {};
+    f.transport.steps = {answer(302, {{"location", "https://hub.test/a b"}}), answer(200)};
+    f.send();
+    CHECK(f.transport.sent.back().url == "https://hub.test/a%20b");
+}
+
+TEST_CASE("encoded bodies are decoded only where that was asked for") {
+    const std::string gzip(
+        "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05\x00\x00\x00", 25);
+    Fixture f;
+    f.transport.steps = {answer(200, {{"content-encoding", "gzip"}}, gzip),
+                         answer(200, {{"content-encoding", "gzip"}}, gzip)};
+    Response response = f.send();
+    CHECK(f.loop.run(read_all(response.body.get(), 100)) == "hello");
+    f.request.decode = false;
+    response = f.send();
+    CHECK(f.loop.run(read_all(response.body.get(), 100)) == gzip);
+}

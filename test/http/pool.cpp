@@ -1,0 +1,366 @@
+#include "http/pool.hpp"
+
+#include "http/transport.hpp"
+#include "support/h2_peer.hpp"
+#include "support/loop.hpp"
+#include "support/server.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <doctest/doctest.h>
+#include <nghttp2/nghttp2.h>
+
+#include <semaphore>
+
+using namespace hfhub;
+using namespace hfhub::http;
+using namespace std::chrono_literals;
+using test::Loop;
+using test::Peer;
+using test::Server;
+
+namespace {
+
+struct Fixture {
+    Loop loop;
+    Workers workers{*loop.waits, 2};
+    TlsContext tls{TrustSettings{}};
+    Connector connector{*loop.waits, workers, tls};
+    std::optional<Pool> pool;
+    std::optional<PoolTransport> transport;
+
+    explicit Fixture(PoolOptions options = {}) {
+        pool.emplace(loop.waits, connector, std::move(options), [this](awaitable<void> work) {
+            asio::co_spawn(loop.io, std::move(work), [](std::exception_ptr) {});
+        });
+        transport.emplace(*pool);
+    }
+    ~Fixture() {
+        loop.waits->shutdown();
+        loop.turn();
+        pool.reset();
+        loop.turn();
+    }
+
+    Request request_for(const std::string& url) {
+        Request request;
+        request.url = Url::parse(url);
+        request.timeouts.connect = request.timeouts.headers = request.timeouts.idle = request.timeouts.pool = 8s;
+        return request;
+    }
+    awaitable<void> fetch(Request request, std::string& body, bool fresh = false) {
+        Response response = co_await transport->send(request, fresh);
+        body = co_await read_all(response.body.get(), 1 << 20);
+    }
+    std::string get(const std::string& url, bool fresh = false) {
+        std::string body;
+        loop.run(fetch(request_for(url), body, fresh));
+        return body;
+    }
+};
+
+Server::Handler echo_target() {
+    return test::http1_answers([](const test::ServerRequest& request) { return test::ok_answer(request.target); });
+}
+
+// Holds back the answers to targets that begin with /slow until released.
+struct Gate {
+    std::counting_semaphore<1000> open{0};
+    Server::Handler handler() {
+        return test::http1_answers([this](const test::ServerRequest& request) {
+            if (request.target.starts_with("/slow")) {
+                if (!open.try_acquire_for(10s)) return std::string();
+            }
+            return test::ok_answer(request.target);
+        });
+    }
+};
+
+}  // namespace
+
+TEST_CASE("requests one after the other share one connection") {
+    Server server(echo_target());
+    Fixture f;
+    for (int i = 0; i < 5; ++i) CHECK(f.get(server.url("/a" + std::to_string(i))) == "/a" + std::to_string(i));
+    CHECK(server.accepted() == 1);
+    CHECK(f.pool->stats().idle == 1);
+    CHECK(f.pool->stats().active == 0);
+    CHECK(f.pool->stats().connections_opened == 1);
+}
+
+TEST_CASE("requests side by side get a connection each, up to the host's limit, and the queue keeps its order") {
+    Gate gate;
+    Server server(gate.handler());
+    PoolOptions options;
+    std::size_t limit = 0;
+    SUBCASE("one connection") { limit = 1; }
+    SUBCASE("two connections") { limit = 2; }
+    options.limits.http1_per_host = limit;
+    Fixture f(options);
+    std::vector<std::string> order, bodies(6);
+    const auto fetch = [&](int i) -> awaitable<void> {
+        const std::string target = "/slow" + std::to_string(i);
+        co_await f.fetch(f.request_for(server.url(target)), bodies[i]);
+        order.push_back(bodies[i]);
+    };
+    std::vector<std::shared_ptr<Loop::Task>> tasks;
+    for (int i = 0; i < 6; ++i) tasks.push_back(f.loop.start(fetch(i)));
+    CHECK(f.loop.until([&] { return f.pool->stats().active == limit; }));
+    CHECK(f.pool->stats().waiting == 6 - limit);
+    for (int i = 0; i < 6; ++i) {
+        gate.open.release();
+        CHECK(f.loop.until([&] { return order.size() == static_cast<std::size_t>(i) + 1; }));
+    }
+    for (const auto& task : tasks) CHECK(task->outcome() == "ok");
+    for (int i = 0; i < 6 && limit == 1; ++i) CHECK(order[i] == "/slow" + std::to_string(i));
+    CHECK(server.accepted() == static_cast<int>(limit));
+}
+
+TEST_CASE("a request in the queue gets a new connection when a busy one closes") {
+    Gate gate;
+    Server server([&](Peer& peer) {
+        while (const auto request = peer.read_request()) {
+            if (request->target == "/slow") gate.open.try_acquire_for(10s);
+            peer.write(test::ok_answer("x", request->target == "/close" ? "connection: close\r\n" : ""));
+        }
+    });
+    PoolOptions options;
+    options.limits.http1_per_host = 2;
+    Fixture f(options);
+    std::string slow, close, third;
+    const auto first = f.loop.start(f.fetch(f.request_for(server.url("/slow")), slow));
+    const auto second = f.loop.start(f.fetch(f.request_for(server.url("/close")), close));
+    const auto waiting = f.loop.start(f.fetch(f.request_for(server.url("/third")), third));
+    CHECK(f.loop.until([&] { return waiting->done; }, 3s));
+    CHECK_FALSE(first->done);
+    gate.open.release(1);
+    CHECK(f.loop.until([&] { return first->done; }));
+    CHECK(waiting->outcome() == "ok");
+}
+
+TEST_CASE("the limit on all connections: an idle one of another origin makes room, a busy one is waited for") {
+    Gate gate;
+    Server one(gate.handler()), two(echo_target());
+    PoolOptions options;
+    options.limits.connections = 1;
+    Fixture f(options);
+    CHECK(f.get(one.url("/a")) == "/a");
+    CHECK(f.get(two.url("/b")) == "/b");
+    CHECK(f.pool->stats().open == 1);
+    std::string slow, other;
+    const auto busy = f.loop.start(f.fetch(f.request_for(one.url("/slow")), slow));
+    CHECK(f.loop.until([&] { return f.pool->stats().active == 1; }));
+    const auto waiting = f.loop.start(f.fetch(f.request_for(two.url("/c")), other));
+    f.loop.pass(30ms);
+    CHECK_FALSE(waiting->done);
+    gate.open.release();
+    CHECK(f.loop.until([&] { return busy->done && waiting->done; }, 3s));
+    CHECK(other == "/c");
+    CHECK(f.pool->stats().open == 1);
+}
+
+TEST_CASE("a connect that fails is told to all who wait for it, and the next request tries anew") {
+    const std::string url = "http://127.0.0.1:" + std::to_string(test::refused_port()) + "/";
+    PoolOptions options;
+    options.limits.http1_per_host = 1;
+    Fixture f(options);
+    std::vector<std::string> bodies(4);
+    std::vector<std::shared_ptr<Loop::Task>> tasks;
+    for (auto& body : bodies) tasks.push_back(f.loop.submit(f.fetch(f.request_for(url), body)));
+    f.loop.turn();
+    for (const auto& task : tasks) {
+        CHECK(f.loop.until([&] { return task->done; }, 3s));
+        CHECK(task->outcome() == "ConnectError");
+        CHECK(test::message_of(task->error).find("refused") != std::string::npos);
+    }
+    CHECK(f.pool->stats().waiting == 0);
+    CHECK(f.pool->stats().open == 0);
+    CHECK(test::outcome([&] { f.get(url); }) == "ConnectError");
+}
+
+TEST_CASE("a dead origin does not hold up another one") {
+    // 127.0.0.1 with a full backlog would answer; an address that drops packets is played by a server that never
+    // accepts TLS: the handshake hangs until its limit.
+    Server dead([](Peer& peer) { peer.wait_for_end(); }), alive(echo_target());
+    Fixture f;
+    std::vector<std::string> bodies(20);
+    std::vector<std::shared_ptr<Loop::Task>> tasks;
+    for (auto& body : bodies) {
+        Request request = f.request_for("https://127.0.0.1:" + std::to_string(dead.port()) + "/");
+        request.timeouts.connect = 300ms;
+        tasks.push_back(f.loop.submit(f.fetch(std::move(request), body)));
+    }
+    f.loop.turn();
+    const auto begin = Clock::now();
+    CHECK(f.get(alive.url("/x")) == "/x");
+    CHECK(Clock::now() - begin < 250ms);
+    CHECK(f.loop.until([&] { return tasks.back()->done; }, 5s));
+    for (const auto& task : tasks) CHECK(task->outcome() == "TimeoutError");
+    CHECK(f.pool->stats().waiting == 0);
+}
+
+TEST_CASE("the one who asked for a connection is cancelled: the connection is made and serves the next") {
+    Server server(echo_target());
+    Fixture f;
+    std::string body;
+    const auto task = f.loop.submit(f.fetch(f.request_for(server.url("/a")), body));
+    f.loop.io.restart();
+    while (f.pool->stats().waiting == 0 && f.loop.io.poll_one() > 0) {
+    }
+    REQUIRE(f.pool->stats().waiting == 1);
+    task->cancel();
+    CHECK(f.loop.until([&] { return task->done; }));
+    CHECK(task->outcome() != "ok");  // by the wait or, where that had just ended, by Asio at the next one
+    CHECK(f.pool->stats().waiting == 0);
+    CHECK(f.loop.until([&] { return f.pool->stats().idle == 1; }));
+    CHECK(f.get(server.url("/b")) == "/b");
+    CHECK(server.accepted() == 1);
+}
+
+TEST_CASE("waiting in the queue has a limit of its own") {
+    Gate gate;
+    Server server(gate.handler());
+    PoolOptions options;
+    options.limits.http1_per_host = 1;
+    Fixture f(options);
+    std::string slow, late;
+    const auto first = f.loop.start(f.fetch(f.request_for(server.url("/slow")), slow));
+    Request request = f.request_for(server.url("/late"));
+    request.timeouts.pool = 30ms;
+    const auto second = f.loop.start(f.fetch(std::move(request), late));
+    CHECK(f.loop.until([&] { return second->done; }, 2s));
+    CHECK(second->outcome() == "TimeoutError");
+    CHECK(f.pool->stats().waiting == 0);
+    gate.open.release();
+    CHECK(f.loop.until([&] { return first->done; }));
+    CHECK(first->outcome() == "ok");
+}
+
+TEST_CASE("not more connections than allowed are kept idle, and none longer than its time") {
+    Gate gate;
+    Server server(gate.handler());
+    PoolOptions options;
+    options.limits.idle = 2;
+    options.limits.http1_idle = 1s;
+    Fixture f(options);
+    std::vector<std::string> bodies(5);
+    std::vector<std::shared_ptr<Loop::Task>> tasks;
+    for (auto& body : bodies) tasks.push_back(f.loop.start(f.fetch(f.request_for(server.url("/slow")), body)));
+    CHECK(f.loop.until([&] { return f.pool->stats().active == 5; }));
+    gate.open.release(5);
+    for (const auto& task : tasks) CHECK(f.loop.until([&] { return task->done; }));
+    CHECK(f.loop.until([&] { return f.pool->stats().open == 2; }, 500ms));
+    CHECK(f.loop.until([&] { return f.pool->stats().open == 0; }, 3s));
+}
+
+TEST_CASE("a kept connection that the server closed is not used again") {
+    Server server([](Peer& peer) {
+        if (const auto request = peer.read_request()) peer.write(test::ok_answer(request->target));
+    });
+    Fixture f;
+    for (int i = 0; i < 5; ++i) {
+        CHECK(f.get(server.url("/x")) == "/x");
+        CHECK(f.loop.until([&] { return server.open() == 0; }));
+        // Not a single turn of the loop in between: use() itself has to look at the socket.
+    }
+    CHECK(server.accepted() == 5);
+}
+
+TEST_CASE("a fresh connection is asked for: kept ones are closed first") {
+    Server server(echo_target());
+    Fixture f;
+    f.get(server.url("/a"));
+    CHECK(f.get(server.url("/b"), true) == "/b");
+    CHECK(server.accepted() == 2);
+    CHECK(f.pool->stats().open == 1);
+}
+
+TEST_CASE(
+    "HTTP/2: requests side by side share a connection; one that is full gets a second beside it, up to the limit") {
+    std::atomic<int> most = 0;
+    Server server([&](Peer& peer) {
+        test::H2Peer h2({{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2}});
+        std::vector<std::pair<std::int32_t, Clock::time_point>> due;
+        h2.on_request = [&](test::H2Peer::Exchange& one) {
+            due.emplace_back(one.id, Clock::now() + 40ms);
+            if (static_cast<int>(due.size()) > most) most = static_cast<int>(due.size());
+        };
+        test::serve_h2(peer, h2, [&] {
+            while (!due.empty() && due.front().second <= Clock::now()) {
+                h2.respond(due.front().first, 200, {}, "x");
+                due.erase(due.begin());
+            }
+            return true;
+        });
+    });
+    PoolOptions options;
+    options.http2 = Http2::prior_knowledge;
+    options.limits.http2_per_host = 3;
+    Fixture f(options);
+    f.get(server.url());
+    std::vector<std::string> bodies(15);
+    std::vector<std::shared_ptr<Loop::Task>> tasks;
+    for (auto& body : bodies) tasks.push_back(f.loop.submit(f.fetch(f.request_for(server.url()), body)));
+    f.loop.turn();
+    for (const auto& task : tasks) {
+        CHECK(f.loop.until([&] { return task->done; }));
+        CHECK(task->outcome() == "ok");
+    }
+    CHECK(server.accepted() == 3);
+    CHECK(most == 2);
+    CHECK(f.pool->stats().active == 0);
+}
+
+TEST_CASE("HTTP/2: a connection that goes away is replaced while it still serves") {
+    std::atomic<bool> release = false;
+    Server server([&](Peer& peer) {
+        test::H2Peer h2;
+        std::optional<std::int32_t> held;
+        h2.on_request = [&](test::H2Peer::Exchange& one) {
+            if (one.field(":path") == "/hold") {
+                held = one.id;
+                h2.send_goaway(one.id);
+            } else {
+                h2.respond(one.id, 200, {}, "quick");
+            }
+        };
+        test::serve_h2(peer, h2, [&] {
+            if (held && release) {
+                h2.respond(*held, 200, {}, "held");
+                held.reset();
+            }
+            return true;
+        });
+    });
+    PoolOptions options;
+    options.http2 = Http2::prior_knowledge;
+    Fixture f(options);
+    std::string held;
+    const auto task = f.loop.start(f.fetch(f.request_for(server.url("/hold")), held));
+    CHECK(f.loop.until([&] { return f.pool->stats().active == 1; }));
+    f.loop.pass(50ms);
+    CHECK(f.get(server.url("/other")) == "quick");
+    CHECK(server.accepted() == 2);
+    release = true;
+    CHECK(f.loop.until([&] { return task->done; }));
+    CHECK(held == "held");
+    CHECK(f.loop.until([&] { return f.pool->stats().open == 1; }));
+}
+
+TEST_CASE("shutdown ends the queue, and later requests, as cancelled") {
+    Gate gate;
+    Server server(gate.handler());
+    PoolOptions options;
+    options.limits.http1_per_host = 1;
+    Fixture f(options);
+    std::string a, b;
+    const auto first = f.loop.start(f.fetch(f.request_for(server.url("/slow")), a));
+    const auto second = f.loop.start(f.fetch(f.request_for(server.url("/slow")), b));
+    CHECK(f.loop.until([&] { return f.pool->stats().active == 1; }));
+    f.loop.waits->shutdown();
+    f.pool->shutdown();
+    f.loop.turn();
+    CHECK(first->outcome() == "CancelledError");
+    CHECK(second->outcome() == "CancelledError");
+    CHECK(test::outcome([&] { f.get(server.url("/x")); }) == "CancelledError");
+    gate.open.release(2);
+}

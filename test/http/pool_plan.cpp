@@ -1,0 +1,50 @@
+#include "http/pool_plan.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+using namespace hfhub::http;
+
+TEST_CASE("the plan for the first request of the queue") {
+    const ConnectionView http1_free{Protocol::http1, 1}, http1_busy{Protocol::http1, 0};
+    const ConnectionView http2_free{Protocol::http2, 50}, http2_full{Protocol::http2, 0};
+    PoolLimits limits;
+    limits.connections = 10;
+    limits.http1_per_host = 3;
+    limits.http2_per_host = 2;
+    using V = std::vector<ConnectionView>;
+    struct Case {
+        const char* name;
+        KnownProtocol known;
+        V connections;
+        std::size_t connecting, waiting, open, idle_elsewhere;
+        Plan expected;
+    };
+    const auto unknown = KnownProtocol::unknown, h1 = KnownProtocol::http1, h2 = KnownProtocol::http2;
+    const Plan wait{PlanAction::wait, 0}, open{PlanAction::open, 0}, evict{PlanAction::open_after_eviction, 0};
+    const auto use = [](std::size_t index) { return Plan{PlanAction::use, index}; };
+    const Case cases[] = {
+        {"nothing is known: one connection", unknown, {}, 0, 1, 0, 0, open},
+        {"nothing is known: the others wait for it", unknown, {}, 1, 5, 1, 0, wait},
+        {"HTTP/1.1: as many as wait", h1, {}, 1, 2, 1, 0, open},
+        {"HTTP/1.1: not more than wait", h1, {}, 2, 2, 2, 0, wait},
+        {"HTTP/1.1: the one that was used last", h1, V{http1_free, http1_free, http1_busy}, 0, 1, 3, 0, use(1)},
+        {"HTTP/1.1: all busy", h1, V{http1_busy, http1_busy}, 0, 1, 2, 0, open},
+        {"HTTP/1.1: limit of the host", h1, V{http1_busy, http1_busy, http1_busy}, 0, 1, 3, 0, wait},
+        {"HTTP/1.1: those being made count", h1, V{http1_busy, http1_busy}, 1, 2, 3, 0, wait},
+        {"HTTP/2: shared", h2, V{http2_full, http2_free}, 0, 1, 2, 0, use(1)},
+        {"HTTP/2 before HTTP/1.1", h2, V{http2_free, http1_free}, 0, 1, 2, 0, use(0)},
+        {"HTTP/2: full, a second one", h2, V{http2_full}, 0, 1, 1, 0, open},
+        {"HTTP/2: only one is made at a time", h2, V{http2_full}, 1, 9, 2, 0, wait},
+        {"HTTP/2: limit of the host", h2, V{http2_full, http2_full}, 0, 1, 2, 0, wait},
+        {"pool full", h1, {}, 0, 1, 10, 0, wait},
+        {"pool full, another origin has an idle one", h1, {}, 0, 1, 10, 2, evict},
+        {"pool full, but a free one is here", h1, V{http1_free}, 0, 1, 10, 2, use(0)},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.name);
+        const HostView view{one.known, one.connections, one.connecting, one.waiting, one.open, one.idle_elsewhere};
+        CHECK(pool_plan(view, limits) == one.expected);
+    }
+}

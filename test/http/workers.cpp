@@ -1,0 +1,109 @@
+#include "http/workers.hpp"
+
+#include "http/file_source.hpp"
+#include "support/loop.hpp"
+#include "support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <fstream>
+#include <semaphore>
+#include <thread>
+
+using namespace hfhub;
+using namespace hfhub::http;
+using namespace std::chrono_literals;
+using test::Loop;
+
+TEST_CASE("work runs on another thread and its result and exception come back") {
+    Loop loop;
+    Workers workers(*loop.waits, 2);
+    const auto here = std::this_thread::get_id();
+    const auto there = loop.run(workers.run([] { return std::this_thread::get_id(); }));
+    CHECK(there != here);
+    CHECK(loop.run(workers.run([] { return std::string("text"); })) == "text");
+    CHECK(test::outcome([&] { loop.run(workers.run([]() -> int { throw IoError("broken"); })); }) == "IoError");
+    CHECK(test::outcome([&] { loop.run(workers.run([] { throw IoError("broken"); })); }) == "IoError");
+}
+
+TEST_CASE("jobs that come together run side by side, also when a thread was idle") {
+    Loop loop;
+    Workers workers(*loop.waits, 2);
+    loop.run(workers.run([] {}));
+    std::this_thread::sleep_for(5ms);  // lets the thread become idle; without it the test passes too
+    std::binary_semaphore second_ran(0);
+    std::atomic<bool> in_time = false;
+    const auto first = loop.start(workers.run([&] { in_time = second_ran.try_acquire_for(5s); }));
+    const auto second = loop.start(workers.run([&] { second_ran.release(); }));
+    CHECK(loop.until([&] { return first->done && second->done; }));
+    CHECK(in_time);
+}
+
+TEST_CASE("a cancelled caller does not wait for its work; a look-up has a limit") {
+    Loop loop;
+    Workers workers(*loop.waits, 1);
+    std::binary_semaphore go(0);
+    const auto task = loop.start(workers.run([&] { go.try_acquire_for(10s); }));
+    task->cancel();
+    loop.turn();
+    CHECK(task->outcome() == "CancelledError");
+    go.release();
+    auto hang = std::make_shared<std::binary_semaphore>(0);
+    const Limit limit = limit_from_now(TimeoutPhase::connect, 20ms, Clock::time_point::max());
+    auto work = [hang] { return hang->try_acquire_for(10s); };
+    CHECK(test::outcome([&] { loop.run(workers.run_detached(std::move(work), limit)); }) == "TimeoutError");
+    hang->release();
+}
+
+TEST_CASE("a file, or part of it, as a request's body") {
+    Loop loop;
+    Workers workers(*loop.waits, 1);
+    test::TempDir dir;
+    const auto path = dir.path() / "file";
+    std::string content;
+    for (int i = 0; i < 3'000'000; ++i) content += static_cast<char>('a' + i % 26);
+    std::ofstream(path, std::ios::binary) << content;
+    const auto read = [&](FileSource& source) {
+        std::string out;
+        std::vector<std::byte> buffer(100'000);
+        const auto all = [&]() -> awaitable<void> {
+            for (;;) {
+                const std::size_t n = co_await source.read_some(buffer);
+                if (n == 0) co_return;
+                out.append(reinterpret_cast<const char*>(buffer.data()), n);
+            }
+        };
+        loop.run(all());
+        return out;
+    };
+    FileSource whole(workers, path);
+    CHECK(whole.size() == content.size());
+    CHECK((read(whole) == content));
+    CHECK(whole.rewind());
+    CHECK((read(whole) == content));
+    FileSource part(workers, path, 1'000'001, 50);
+    CHECK(part.size() == 50);
+    CHECK(read(part) == content.substr(1'000'001, 50));
+    FileSource rest(workers, path, content.size() - 3);
+    CHECK(read(rest) == content.substr(content.size() - 3));
+    CHECK(test::outcome([&] { FileSource(workers, path, 0, content.size() + 1); }) == "IoError");
+    CHECK(test::outcome([&] { FileSource(workers, dir.path() / "none"); }) == "IoError");
+    FileSource shrunk(workers, path);
+    std::filesystem::resize_file(path, 10);
+    CHECK(test::outcome([&] { read(shrunk); }) == "IoError");
+}
+
+TEST_CASE("bodies are read whole, up to a limit") {
+    Loop loop;
+    const auto read = [&](std::string text, std::size_t limit) {
+        const Body body = memory_body(std::move(text));
+        return loop.run(read_all(body.get(), limit));
+    };
+    CHECK(read("hello", 5) == "hello");
+    CHECK(read("", 5).empty());
+    CHECK(test::outcome([&] { read("hello!", 5); }) == "ProtocolError");
+    CHECK(loop.run(read_all(nullptr, 5)).empty());
+    std::array<std::byte, 4> buffer;
+    CHECK(loop.run(read_some(nullptr, buffer)) == 0);
+}

@@ -1,0 +1,107 @@
+#include "hub/cache_layout.hpp"
+
+#include <hfhub/error.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace hfhub;
+using namespace hfhub::hub;
+using namespace std::string_view_literals;
+
+TEST_CASE("names that could lead out of a folder are refused") {
+    for (const std::string_view name : {""sv,
+                                        "."sv,
+                                        ".."sv,
+                                        "../x"sv,
+                                        "a/../x"sv,
+                                        "a/../../x"sv,
+                                        "a/.."sv,
+                                        "./x"sv,
+                                        "a/./b"sv,
+                                        "/etc/passwd"sv,
+                                        "//x"sv,
+                                        "a//b"sv,
+                                        "a/"sv,
+                                        "C:\\x"sv,
+                                        "C:x"sv,
+                                        "c:/x"sv,
+                                        "a/D:/x"sv,
+                                        "a\\D:x"sv,
+                                        "\\x"sv,
+                                        "\\\\host\\share\\x"sv,
+                                        "//host/share"sv,
+                                        "..\\x"sv,
+                                        "a\\..\\x"sv,
+                                        "a\\..\\..\\x"sv,
+                                        "a/..\\x"sv,
+                                        "a\\../x"sv,
+                                        "x:stream"sv,
+                                        "x::$DATA"sv,
+                                        "a\0b"sv,
+                                        "a\nb"sv,
+                                        "a\x7f"sv,
+                                        "\x01"sv,
+                                        "a\\\\b"sv,
+                                        "a\\.\\b"sv,
+                                        "..\\..\\..\\"sv}) {
+        CAPTURE(std::string(name));
+        CHECK_THROWS_AS(validate_filename(name), HfValidationError);
+    }
+}
+
+TEST_CASE("ordinary names are accepted, however odd") {
+    for (const std::string_view name :
+         {"config.json", "a/b/c.txt", "...", "..a", "a..", "a/...", "dir with space/ü#1 100%+a?.txt", ".gitattributes",
+          "-", "~", "a\\b", "$HOME", "CON.txt", "*"}) {
+        CAPTURE(std::string(name));
+        CHECK_NOTHROW(validate_filename(name));
+    }
+}
+
+TEST_CASE("a refusal shows no control characters") {
+    try {
+        validate_filename("a\x1b[31m");
+        FAIL("must throw");
+    } catch (const HfValidationError& error) {
+        CHECK(std::string(error.what()).find('\x1b') == std::string::npos);
+    }
+}
+
+TEST_CASE("revisions may have slashes but must stay below refs") {
+    for (const std::string_view revision : {"main", "refs/pr/3", "feat/ä b", "v1.0", "a:b"})
+        CHECK_NOTHROW(validate_revision(revision));
+    for (const std::string_view revision : {"../main", "a/../../b", "/main", "a\\..\\b", "", "a//b", "a\nb"}) {
+        CHECK_THROWS_AS(validate_revision(revision), HfValidationError);
+    }
+}
+
+TEST_CASE("only letters, digits and '-' of a server's ETag become a path") {
+    CHECK(is_path_token("abc-DEF-012"));
+    CHECK(is_path_token(std::string(128, 'a')));
+    for (const std::string& text : {std::string(), std::string("a/b"), std::string(".."), std::string("a.b"),
+                                    std::string("a\"b"), std::string(129, 'a'), std::string("a\0b", 3)}) {
+        CHECK(!is_path_token(text));
+    }
+}
+
+TEST_CASE("hashes are told apart by length and digits") {
+    CHECK(is_git_sha1(std::string(40, 'a')));
+    CHECK(!is_git_sha1(std::string(40, 'A')));
+    CHECK(!is_git_sha1(std::string(39, 'a')));
+    CHECK(!is_git_sha1(std::string(40, 'g')));
+    CHECK(is_sha256(std::string(64, '0')));
+    CHECK(!is_sha256(std::string(63, '0')));
+}
+
+TEST_CASE("paths are those of huggingface_hub") {
+    const RepoCache cache("/c", "dataset", "org/name");
+    CHECK(cache.folder() == "/c/datasets--org--name");
+    CHECK(cache.blob("e") == "/c/datasets--org--name/blobs/e");
+    CHECK(cache.pointer("c0", "a/b.txt") == "/c/datasets--org--name/snapshots/c0/a/b.txt");
+    CHECK(cache.ref("refs/pr/3") == "/c/datasets--org--name/refs/refs/pr/3");
+    CHECK(cache.no_exist("c0", "a/b") == "/c/datasets--org--name/.no_exist/c0/a/b");
+    CHECK(cache.lock("e") == "/c/.locks/datasets--org--name/e.lock");
+    CHECK(repo_folder_name("model", "gpt2") == "models--gpt2");
+}

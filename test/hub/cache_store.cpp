@@ -1,0 +1,120 @@
+#include "hub/cache_store.hpp"
+
+#include "../core/temporary_folder.hpp"
+#include "core/atomic_file.hpp"
+
+#include <hfhub/error.hpp>
+
+#include <doctest/doctest.h>
+
+#include <sys/stat.h>
+
+#include <thread>
+
+using namespace hfhub;
+using namespace hfhub::hub;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string c0(40, '0'), c1(40, '1');
+
+struct Store {
+    TemporaryFolder folder;
+    RepoCache cache{folder.path(), "model", "a/m"};
+    void put(const fs::path& path, std::string_view text) const {
+        make_directories(path.parent_path());
+        write_file_atomically(path, text);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a ref is read without blanks, and only where it names a commit") {
+    const Store store;
+    CHECK(!read_ref(store.cache, "main"));
+    store.put(store.cache.ref("main"), c0 + "\r\n");
+    CHECK(read_ref(store.cache, "main") == c0);
+    store.put(store.cache.ref("main"), "../../etc");
+    CHECK(!read_ref(store.cache, "main"));
+    store.put(store.cache.ref("main"), "");
+    CHECK(!read_ref(store.cache, "main"));
+}
+
+TEST_CASE("a ref is written only where it changes") {
+    const Store store;
+    write_ref(store.cache, "refs/pr/3", c0);
+    const fs::path path = store.cache.ref("refs/pr/3");
+    CHECK(read_file(path, 100) == c0);
+    const auto inode = [&] {
+        struct stat status{};
+        ::stat(path.c_str(), &status);
+        return status.st_ino;
+    };
+    const auto before = inode();
+    write_ref(store.cache, "refs/pr/3", c0);
+    CHECK(inode() == before);
+    write_ref(store.cache, "refs/pr/3", c1);
+    CHECK(read_file(path, 100) == c1);
+    write_ref(store.cache, c0, c0);
+    CHECK(!fs::exists(store.cache.ref(c0)));
+}
+
+TEST_CASE("readers of a ref never see a part of it") {
+    const Store store;
+    write_ref(store.cache, "main", c0);
+    std::jthread writer([&](const std::stop_token& stop) {
+        for (int i = 0; !stop.stop_requested(); ++i) write_ref(store.cache, "main", i % 2 ? c0 : c1);
+    });
+    for (int i = 0; i < 2000; ++i) {
+        const auto ref = read_ref(store.cache, "main");
+        REQUIRE(ref);
+        REQUIRE((*ref == c0 || *ref == c1));
+    }
+}
+
+TEST_CASE("a pointer is a relative link to the blob") {
+    const Store store;
+    store.put(store.cache.blob("e"), "content");
+    const fs::path pointer = store.cache.pointer(c0, "a/b.txt");
+    make_pointer(store.cache.blob("e"), pointer, true, true);
+    CHECK(fs::read_symlink(pointer) == "../../../blobs/e");
+    CHECK(read_file(pointer, 100) == "content");
+}
+
+TEST_CASE("without links a new blob is moved and another is copied") {
+    const Store store;
+    store.put(store.cache.blob("new"), "n");
+    make_pointer(store.cache.blob("new"), store.cache.pointer(c0, "n"), true, false);
+    CHECK(!fs::exists(store.cache.blob("new")));
+    CHECK(fs::is_regular_file(fs::symlink_status(store.cache.pointer(c0, "n"))));
+    store.put(store.cache.blob("old"), "o");
+    make_pointer(store.cache.blob("old"), store.cache.pointer(c0, "o"), false, false);
+    CHECK(fs::exists(store.cache.blob("old")));
+    CHECK(read_file(store.cache.pointer(c0, "o"), 100) == "o");
+}
+
+TEST_CASE("a file is found by branch and by commit, and a known gap is told from an unknown one") {
+    const Store store;
+    CHECK(!find_cached(store.cache, "main", "f"));
+    store.put(store.cache.pointer(c0, "f"), "x");
+    CHECK(find_cached(store.cache, c0, "f").path == store.cache.pointer(c0, "f"));
+    CHECK(!find_cached(store.cache, "main", "f"));
+    write_ref(store.cache, "main", c0);
+    CHECK(find_cached(store.cache, "main", "f"));
+    CHECK(!find_cached(store.cache, "main", "g").known_missing);
+    write_no_exist(store.cache, c0, "sub/g");
+    CHECK(find_cached(store.cache, "main", "sub/g").known_missing);
+    CHECK(find_cached(store.cache, c0, "sub/g").known_missing);
+    fs::create_symlink("../../blobs/gone", store.cache.pointer(c0, "broken"));
+    CHECK(!find_cached(store.cache, c0, "broken"));
+}
+
+TEST_CASE("a cache tag is not overwritten") {
+    const Store store;
+    write_cachedir_tag(store.folder.path());
+    CHECK(read_file(store.folder / "CACHEDIR.TAG", 1000).starts_with("Signature: 8a477f597d28d172789f06886806bc55\n"));
+    store.put(store.folder / "CACHEDIR.TAG", "mine");
+    write_cachedir_tag(store.folder.path());
+    CHECK(read_file(store.folder / "CACHEDIR.TAG", 1000) == "mine");
+}

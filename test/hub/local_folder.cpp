@@ -1,0 +1,101 @@
+#include "hub/local_folder.hpp"
+
+#include "../core/temporary_folder.hpp"
+#include "core/atomic_file.hpp"
+
+#include <hfhub/error.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+
+using namespace hfhub;
+using namespace hfhub::hub;
+namespace fs = std::filesystem;
+
+namespace {
+
+void put(const fs::path& path, std::string_view text) {
+    make_directories(path.parent_path());
+    write_file_atomically(path, text);
+}
+
+}  // namespace
+
+TEST_CASE("metadata is three lines, read with blanks and Windows line ends") {
+    const auto metadata = parse_local_metadata(" c0 \r\ne1\r\n1712656091.123\r\n");
+    REQUIRE(metadata);
+    CHECK(metadata->commit_hash == "c0");
+    CHECK(metadata->etag == "e1");
+    CHECK(metadata->timestamp == doctest::Approx(1712656091.123));
+    CHECK(format_local_metadata(*metadata) == "c0\ne1\n1712656091.123000\n");
+    for (const char* text : {"", "c0\n", "c0\ne1\n", "c0\ne1\nx\n", "c0\ne1\n12 x\n"})
+        CHECK(!parse_local_metadata(text));
+}
+
+TEST_CASE("paths are those of huggingface_hub") {
+    const LocalPaths paths("/d", "a/b.txt");
+    CHECK(paths.file == "/d/a/b.txt");
+    CHECK(paths.metadata == "/d/.cache/huggingface/download/a/b.txt.metadata");
+    CHECK(paths.lock == "/d/.cache/huggingface/download/a/b.txt.lock");
+    CHECK(paths.part_folder() == "/d/.cache/huggingface/download/a");
+    // base64.urlsafe_b64encode(hashlib.sha1(b"b.txt.metadata").digest())
+    CHECK(paths.part_stem("e") == "_uyS0o2qDePd8qnKbWnxUl4enPU=.e");
+}
+
+TEST_CASE("metadata counts only as long as the file is as old") {
+    const TemporaryFolder folder;
+    const LocalPaths paths(folder.path(), "f");
+    prepare_local_folder(paths);
+    CHECK(!read_local_metadata(paths));
+    write_local_metadata(paths, "c", "e");
+    CHECK(!read_local_metadata(paths));  // no file
+    put(paths.file, "x");
+    REQUIRE(read_local_metadata(paths));
+    CHECK(read_local_metadata(paths)->etag == "e");
+    fs::last_write_time(paths.file, fs::last_write_time(paths.file) + std::chrono::seconds(10));
+    CHECK(!read_local_metadata(paths));
+}
+
+TEST_CASE("damaged metadata is deleted") {
+    const TemporaryFolder folder;
+    const LocalPaths paths(folder.path(), "f");
+    put(paths.file, "x");
+    put(paths.metadata, "c\ne\nyesterday\n");
+    CHECK(!read_local_metadata(paths));
+    CHECK(!fs::exists(paths.metadata));
+}
+
+TEST_CASE("a folder is marked for git and for backup tools, once") {
+    const TemporaryFolder folder;
+    const LocalPaths paths(folder.path(), "sub/f");
+    prepare_local_folder(paths);
+    const fs::path own = folder / ".cache/huggingface";
+    CHECK(read_file(own / ".gitignore", 10) == "*");
+    CHECK(fs::exists(own / "CACHEDIR.TAG"));
+    CHECK(fs::is_directory(folder / "sub"));
+    put(own / ".gitignore", "mine");
+    prepare_local_folder(paths);
+    CHECK(read_file(own / ".gitignore", 10) == "mine");
+}
+
+TEST_CASE("a planted link cannot lead a file out of the folder") {
+    const TemporaryFolder folder, outside;
+    fs::create_directory_symlink(outside.path(), folder / "planted");
+    CHECK_THROWS_AS(check_containment(LocalPaths(folder.path(), "planted/f")), IoError);
+    CHECK_THROWS_AS(check_containment(LocalPaths(folder.path(), "planted/new/f")), IoError);
+    CHECK_NOTHROW(check_containment(LocalPaths(folder.path(), "f")));
+    fs::create_directories(folder / "real");
+    fs::create_directory_symlink("real", folder / "inside");
+    CHECK_NOTHROW(check_containment(LocalPaths(folder.path(), "inside/f")));
+    fs::create_directories(folder / ".cache");
+    fs::create_directory_symlink(outside.path(), folder / ".cache/huggingface");
+    CHECK_THROWS_AS(check_containment(LocalPaths(folder.path(), "f")), IoError);
+}
+
+TEST_CASE("the folder itself may be reached by a link") {
+    const TemporaryFolder folder;
+    fs::create_directories(folder / "real");
+    fs::create_directory_symlink("real", folder / "link");
+    CHECK_NOTHROW(check_containment(LocalPaths(folder / "link", "a/f")));
+}
