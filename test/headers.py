@@ -3,6 +3,7 @@
 
 --quick looks at the umbrella header's include tree only; the compiler is $CXX or clang++-19.
 """
+import concurrent.futures
 import os
 import pathlib
 import subprocess
@@ -18,6 +19,15 @@ def compiler(*arguments):
     return subprocess.run([*CXX, "-std=c++20", "-I", str(ROOT / "include"), *arguments], capture_output=True, text=True)
 
 
+def alone(header, folder):
+    """What the compiler says of the header where nothing else is included."""
+    name = header.relative_to(ROOT / "include")
+    source = folder / (str(name).replace("/", "_") + ".cpp")
+    source.write_text(f"#include <{name}>\n#include <{name}>\n")
+    result = compiler("-fsyntax-only", "-Wall", "-Wextra", "-DBOOST_ASIO_SEPARATE_COMPILATION", str(source))
+    return f"{name}:\n{result.stderr}" if result.returncode or result.stderr else None
+
+
 def main():
     problems = []
     with tempfile.TemporaryDirectory() as folder:
@@ -28,12 +38,9 @@ def main():
             problems.append(result.stderr)
         problems += [f"hfhub.hpp pulls in {word}" for word in result.stdout.split() if any(f in word for f in FORBIDDEN)]
         if "--quick" not in sys.argv:
-            for header in sorted((ROOT / "include").rglob("*.hpp")):
-                name = header.relative_to(ROOT / "include")
-                source.write_text(f"#include <{name}>\n#include <{name}>\n")
-                result = compiler("-fsyntax-only", "-Wall", "-Wextra", "-DBOOST_ASIO_SEPARATE_COMPILATION", str(source))
-                if result.returncode or result.stderr:
-                    problems.append(f"{name}:\n{result.stderr}")
+            headers = sorted((ROOT / "include").rglob("*.hpp"))
+            with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+                problems += filter(None, pool.map(lambda header: alone(header, pathlib.Path(folder)), headers))
     print("\n".join(problems) or "headers: self-contained and light")
     return 1 if problems else 0
 

@@ -159,7 +159,7 @@ TEST_CASE("where nothing is cached, a failing Hub is asked again with patience")
 }
 
 TEST_CASE("offline, nothing is sent") {
-    const SmallHub hub({{"HF_HUB_OFFLINE", "1"}});
+    const SmallHub hub(FileServer::Variables{{"HF_HUB_OFFLINE", "1"}});
     CHECK_THROWS_AS(hub.download(), LocalEntryNotFoundError);
     CHECK_THROWS_AS(hub.download({.force_download = true}), InvalidArgumentError);
     const SmallHub online;
@@ -174,7 +174,7 @@ TEST_CASE("offline, nothing is sent") {
 TEST_CASE("a forced download replaces the content") {
     for (const char* no_links : {"0", "1"}) {
         CAPTURE(no_links);
-        const SmallHub hub({{"HF_HUB_DISABLE_SYMLINKS", no_links}});
+        const SmallHub hub(FileServer::Variables{{"HF_HUB_DISABLE_SYMLINKS", no_links}});
         const fs::path path = hub.download();
         write_file_atomically(fs::canonical(path), "damaged");
         CHECK(hub.text(hub.download()) == "damaged");
