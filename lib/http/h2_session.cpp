@@ -23,9 +23,11 @@ std::string_view view(const std::uint8_t* bytes, std::size_t size) {
 }
 
 nghttp2_nv field(std::string_view name, std::string_view value) {
+    // What differs in every request would only push the others out of the compression table (RFC 7541 7.1.3).
+    const bool unique = name == "x-amzn-trace-id" || name == "range" || name == "content-length";
     return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
             reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
-            NGHTTP2_NV_FLAG_NONE};
+            static_cast<std::uint8_t>(unique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE)};
 }
 
 // RFC 9113 8.2.2: these belong to HTTP/1.1 connections.

@@ -5,6 +5,10 @@
 namespace hfhub {
 
 namespace {
+// What most requests and answers need, in one allocation each.
+constexpr std::size_t usual_bytes = 384;
+constexpr std::size_t usual_fields = 12;
+
 constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 }  // namespace
 
@@ -25,13 +29,14 @@ void HttpHeaders::add(std::string_view name, std::string_view value) {
         add(std::string(name), std::string(value));
         return;
     }
-    if (bytes_.capacity() == 0) {
-        bytes_.reserve(256);
-        entries_.reserve(12);
+    if (entries_.capacity() == 0) {
+        bytes_.reserve(usual_bytes);
+        entries_.reserve(usual_fields);
     }
     const auto at = static_cast<std::uint32_t>(bytes_.size());
-    for (char c : name) bytes_.push_back(lower(c));
-    bytes_.append(value);
+    bytes_.append(name).append(value);
+    const auto stored = bytes_.begin() + at;
+    std::transform(stored, stored + static_cast<std::ptrdiff_t>(name.size()), stored, lower);
     entries_.push_back({at, static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size())});
 }
 

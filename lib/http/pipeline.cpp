@@ -4,7 +4,7 @@
 #include "http/decode.hpp"
 #include "http/redirect.hpp"
 
-#include <cstdio>
+#include <algorithm>
 
 namespace hfhub::http {
 
@@ -18,12 +18,22 @@ bool replayable(const Request& request) {
     return source == nullptr || (*source)->rewind();
 }
 
+// A UUID of version 4 (RFC 9562 5.4): random but for the two digits that say so.
 std::string random_id(std::minstd_rand& random) {
-    char text[40];
-    std::snprintf(text, sizeof text, "%08x-%04x-4%03x-a%03x-%08x%04x", static_cast<unsigned>(random()),
-                  static_cast<unsigned>(random()) & 0xffffu, static_cast<unsigned>(random()) & 0xfffu,
-                  static_cast<unsigned>(random()) & 0xfffu, static_cast<unsigned>(random()),
-                  static_cast<unsigned>(random()) & 0xffffu);
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text = "xxxxxxxx-xxxx-4xxx-axxx-xxxxxxxxxxxx";
+    std::uint32_t bits = 0;
+    int left = 0;
+    for (char& c : text) {
+        if (c != 'x') continue;
+        if (left == 0) {
+            bits = static_cast<std::uint32_t>(random()) >> 3;  // the generator gives 31 bits, the upper ones are better
+            left = 7;
+        }
+        c = digits[bits & 15];
+        bits >>= 4;
+        --left;
+    }
     return text;
 }
 
@@ -40,6 +50,15 @@ void discard(Response& response) {
         // Its connection is closed, and nobody wanted the bytes.
     }
     response.body.reset();
+}
+
+// RFC 9110 5.1 and 5.5, as far as they keep one field from becoming two.
+bool is_field_name(std::string_view name) noexcept {
+    return !name.empty() && std::all_of(name.begin(), name.end(),
+                                        [](char c) { return static_cast<unsigned char>(c) > ' ' && c != ':' && c != 127; });
+}
+bool is_field_value(std::string_view value) noexcept {
+    return std::none_of(value.begin(), value.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
 class RequestHookView final : public RequestHook {
@@ -97,8 +116,7 @@ void Pipeline::prepare(Request& request) {
         options_.hooks.on_request(view);
     }
     for (const Headers::Field field : headers) {
-        if (field.name.find_first_of("\r\n\0 :", 0, 5) != std::string_view::npos || field.name.empty() ||
-            field.value.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
+        if (!is_field_name(field.name) || !is_field_value(field.value)) {
             throw InvalidArgumentError("the header field \"" + std::string(field.name) +
                                        "\" holds a line end, NUL or other character that HTTP forbids");
         }
