@@ -45,6 +45,9 @@ class HttpHeaders {
     Field operator[](std::size_t index) const noexcept;
     /// Bytes of all names and values.
     std::size_t bytes() const noexcept { return bytes_.size(); }
+    /// Whether every field is one field on the wire too: no line end or NUL anywhere, and of names no blank or colon
+    /// (RFC 9110 5.1, 5.5).
+    bool are_safe() const noexcept;
 
     class Iterator {
       public:

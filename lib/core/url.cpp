@@ -3,6 +3,7 @@
 #include <hfhub/error.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 
@@ -63,16 +64,27 @@ std::string_view checked(std::string_view text) {
     return text.substr(0, text.find('#'));
 }
 
+/// What may stand in a path or query as it is, by byte.
+constexpr std::array<bool, 256> legal_bytes = [] {
+    std::array<bool, 256> legal{};
+    for (int byte = 0; byte < 256; ++byte) {
+        const auto c = static_cast<char>(byte);
+        legal[static_cast<std::size_t>(byte)] =
+            is_unreserved(c) || std::string_view("!$&'()*+,;=:@/?%[]").find(c) != std::string_view::npos;
+    }
+    return legal;
+}();
+constexpr bool is_legal(char c) { return legal_bytes[static_cast<unsigned char>(c)]; }
+
 /// Escapes what may not stand in a path or query; escapes and delimiters that are there stay as they are.
 std::string escape_illegal(std::string_view text) {
-    constexpr std::string_view legal = "!$&'()*+,;=:@/?%[]";
-    std::string out;
-    out.reserve(text.size());
-    for (const char c : text) {
-        if (is_unreserved(c) || legal.find(c) != std::string_view::npos)
-            out += c;
+    const auto first = std::find_if_not(text.begin(), text.end(), is_legal);
+    std::string out(text.begin(), first);
+    for (auto at = first; at != text.end(); ++at) {
+        if (is_legal(*at))
+            out += *at;
         else
-            append_escaped(out, c);
+            append_escaped(out, *at);
     }
     return out;
 }
@@ -89,7 +101,10 @@ std::optional<std::string_view> scheme_of(std::string_view text) {
 }
 
 /// RFC 3986 5.2.4 for a path that begins with '/'.
-std::string remove_dot_segments(std::string_view path) {
+std::string remove_dot_segments(std::string path_text) {
+    if (path_text.empty()) path_text = "/";
+    if (path_text.find("/.") == std::string::npos) return path_text;
+    std::string_view path = path_text;
     std::string out;
     while (!path.empty()) {
         const auto end = std::min(path.find('/', 1), path.size());

@@ -210,10 +210,11 @@ H2Session::~H2Session() {
 void H2Session::submit(H2Stream& stream, const Request& request, bool with_body,
                        std::optional<std::uint64_t> content_length) {
     const std::string authority = request.url.authority();
-    const std::string target = request.url.target();
+    const std::string joined = request.url.query.empty() ? std::string() : request.url.target();
+    const std::string_view target = joined.empty() ? request.url.path : joined;
     const std::string length = content_length ? std::to_string(*content_length) : std::string();
-    std::vector<nghttp2_nv> fields;
-    fields.reserve(request.headers.size() + 5);
+    thread_local std::vector<nghttp2_nv> fields;
+    fields.clear();
     fields.push_back(field(":method", to_string(request.method)));
     fields.push_back(field(":scheme", request.url.scheme));
     fields.push_back(field(":authority", authority));

@@ -5,6 +5,7 @@
 #include "http/redirect.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace hfhub::http {
 
@@ -19,9 +20,10 @@ bool replayable(const Request& request) {
 }
 
 // A UUID of version 4 (RFC 9562 5.4): random but for the two digits that say so.
-std::string random_id(std::minstd_rand& random) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string text = "xxxxxxxx-xxxx-4xxx-axxx-xxxxxxxxxxxx";
+std::array<char, 36> random_id(std::minstd_rand& random) {
+    constexpr std::string_view digits = "0123456789abcdef", form = "xxxxxxxx-xxxx-4xxx-axxx-xxxxxxxxxxxx";
+    std::array<char, 36> text;
+    std::copy(form.begin(), form.end(), text.begin());
     std::uint32_t bits = 0;
     int left = 0;
     for (char& c : text) {
@@ -52,13 +54,31 @@ void discard(Response& response) {
     response.body.reset();
 }
 
-// RFC 9110 5.1 and 5.5, as far as they keep one field from becoming two.
-bool is_field_name(std::string_view name) noexcept {
-    return !name.empty() && std::all_of(name.begin(), name.end(),
-                                        [](char c) { return static_cast<unsigned char>(c) > ' ' && c != ':' && c != 127; });
+[[noreturn]] void refuse_fields(const Headers& headers) {
+    std::string name;
+    for (const Headers::Field field : headers) {
+        Headers one;
+        one.add(field.name, field.value);
+        if (!one.are_safe()) name = field.name;
+    }
+    std::replace_if(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, '?');
+    throw InvalidArgumentError("the header field \"" + name +
+                               "\" holds a line end, NUL or other character that HTTP forbids");
 }
-bool is_field_value(std::string_view value) noexcept {
-    return std::none_of(value.begin(), value.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+
+void trace(const Request& request, const Response& response, Clock::time_point begin) {
+    if (!log_enabled(LogLevel::debug)) return;
+    const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
+    log(LogLevel::debug, std::string(to_string(request.method)) + " " + request.url.redacted() + " -> " +
+                             std::to_string(response.status) + " " + std::string(to_string(response.protocol)) +
+                             " in " + std::to_string(elapsed.count()) + " us, attempt " +
+                             std::to_string(response.attempts));
+}
+
+void decode(const Request& request, Response& response) {
+    if (!request.decode || !response.body) return;
+    const auto encoding = response.headers.get("content-encoding");
+    if (encoding) response.body = decode_body(std::move(response.body), *encoding);
 }
 
 class RequestHookView final : public RequestHook {
@@ -110,17 +130,15 @@ void Pipeline::prepare(Request& request) {
     if (!headers.contains("accept-encoding")) {
         headers.add("accept-encoding", request.decode ? accept_encoding() : std::string_view("identity"));
     }
-    if (!headers.contains("x-amzn-trace-id")) headers.add("x-amzn-trace-id", random_id(random_));
+    if (!headers.contains("x-amzn-trace-id")) {
+        const auto id = random_id(random_);
+        headers.add("x-amzn-trace-id", std::string_view(id.data(), id.size()));
+    }
     if (options_.hooks.on_request) {
         RequestHookView view(request);
         options_.hooks.on_request(view);
     }
-    for (const Headers::Field field : headers) {
-        if (!is_field_name(field.name) || !is_field_value(field.value)) {
-            throw InvalidArgumentError("the header field \"" + std::string(field.name) +
-                                       "\" holds a line end, NUL or other character that HTTP forbids");
-        }
-    }
+    if (!headers.are_safe()) refuse_fields(headers);
 }
 
 awaitable<Response> Pipeline::with_retries(Request& request) {
@@ -138,7 +156,12 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
         state.headers = nullptr;
         state.error = nullptr;
         try {
-            response = co_await attempt(request, number, fresh);
+            const auto begin = Clock::now();
+            auto sending = transport_.send(request, fresh);
+            response = co_await std::move(sending);
+            response.attempts = number;
+            trace(request, response, begin);
+            decode(request, response);
             if (!retryable_status(response.status)) co_return response;
             state.status = response.status;
             state.headers = &response.headers;
@@ -172,25 +195,6 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
         state.stale_retry_done = state.stale_retry_done || decision.new_connection;
         if (decision.wait.count() > 0) co_await sleep(decision.wait, request.deadline);
     }
-}
-
-awaitable<Response> Pipeline::attempt(const Request& request, int number, bool fresh) {
-    const bool traced = log_enabled(LogLevel::debug);
-    const auto begin = traced ? Clock::now() : Clock::time_point();
-    auto sending = transport_.send(request, fresh);
-    Response response = co_await std::move(sending);
-    response.attempts = number;
-    if (traced) {
-        const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
-        log(LogLevel::debug, std::string(to_string(request.method)) + " " + request.url.redacted() + " -> " +
-                                 std::to_string(response.status) + " " + std::string(to_string(response.protocol)) +
-                                 " in " + std::to_string(elapsed.count()) + " us, attempt " + std::to_string(number));
-    }
-    if (request.decode && response.body) {
-        const auto encoding = response.headers.get("content-encoding");
-        if (encoding) response.body = decode_body(std::move(response.body), *encoding);
-    }
-    co_return response;
 }
 
 awaitable<void> Pipeline::sleep(Milliseconds length, Clock::time_point deadline) {

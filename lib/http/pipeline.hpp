@@ -32,7 +32,6 @@ class Pipeline {
 
   private:
     awaitable<Response> with_retries(Request& request);
-    awaitable<Response> attempt(const Request& request, int number, bool fresh);
     awaitable<void> sleep(Milliseconds length, Clock::time_point deadline);
     awaitable<void> respect_pause(const Request& request);
     void prepare(Request& request);

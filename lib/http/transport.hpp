@@ -22,6 +22,7 @@ class PoolTransport final : public Transport {
     awaitable<Response> send(const Request& request, bool fresh) override;
 
   private:
+    awaitable<Response> send_when_acquired(const Request& request);
     Pool& pool_;
 };
 
