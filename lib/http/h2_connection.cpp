@@ -10,7 +10,8 @@ constexpr std::size_t read_size = 64 * 1024;
 constexpr std::size_t write_size = 64 * 1024;
 constexpr std::size_t kept_output = 4 * 1024;
 constexpr std::size_t source_buffer = 256 * 1024;
-constexpr int reads_per_turn = 8;  // others on the executor get their turn
+constexpr int reads_per_turn = 8;                 // others on the executor get their turn
+constexpr std::chrono::milliseconds silence{20};  // without a byte: a limit that passes then puts the peer in doubt
 
 // Reading is synchronous from socket to session, so one buffer serves all connections of a thread.
 std::span<std::byte> read_buffer() {
@@ -45,7 +46,39 @@ class H2Connection::ExchangeBody final : public BodyReader {
         : exchange_(std::move(exchange)), length_(length) {}
 
     ReadResult try_read(std::span<std::byte> buffer) override {
+        if (failure_) std::rethrow_exception(failure_);
         if (!exchange_) return {0, ReadState::end};
+        try {
+            return read(buffer);
+        } catch (...) {
+            failure_ = std::current_exception();
+            throw;
+        }
+    }
+
+    awaitable<std::size_t> wait(std::span<std::byte> destination) override {
+        Exchange& exchange = *exchange_;
+        const Limit limit = limit_from_now(TimeoutPhase::idle, exchange.idle, exchange.deadline);
+        exchange.destination = destination;
+        exchange.delivered = 0;
+        const Wake wake = co_await exchange.event.wait(limit.at);
+        if (wake != Wake::notified) give_up(limit, wake);
+        exchange.destination = {};
+        taken_ += exchange.delivered;
+        co_return std::exchange(exchange.delivered, 0);
+    }
+
+    std::optional<std::uint64_t> remaining() const override {
+        if (!length_) return std::nullopt;
+        return *length_ - std::min(*length_, taken_);
+    }
+
+    void set_idle_timeout(std::chrono::milliseconds idle) override {
+        if (exchange_) exchange_->idle = idle;
+    }
+
+  private:
+    ReadResult read(std::span<std::byte> buffer) {
         Exchange& exchange = *exchange_;
         if (!exchange.received.empty()) {
             const std::size_t n = exchange.received.take(buffer);
@@ -63,29 +96,17 @@ class H2Connection::ExchangeBody final : public BodyReader {
         return {0, ReadState::blocked};
     }
 
-    awaitable<std::size_t> wait(std::span<std::byte> destination) override {
-        Exchange& exchange = *exchange_;
-        const Limit limit = limit_from_now(TimeoutPhase::idle, exchange.idle, exchange.deadline);
-        exchange.destination = destination;
-        exchange.delivered = 0;
-        const Wake wake = co_await exchange.event.wait(limit.at);
-        if (wake != Wake::notified) exchange_.reset();
-        limit.check(wake);
-        exchange.destination = {};
-        taken_ += exchange.delivered;
-        co_return std::exchange(exchange.delivered, 0);
+    [[noreturn]] void give_up(const Limit& limit, Wake wake) {
+        if (wake == Wake::timeout) exchange_->connection->on_timeout();
+        exchange_.reset();
+        try {
+            limit.check(wake);
+        } catch (...) {
+            failure_ = std::current_exception();
+        }
+        std::rethrow_exception(failure_);
     }
 
-    std::optional<std::uint64_t> remaining() const override {
-        if (!length_) return std::nullopt;
-        return *length_ - std::min(*length_, taken_);
-    }
-
-    void set_idle_timeout(std::chrono::milliseconds idle) override {
-        if (exchange_) exchange_->idle = idle;
-    }
-
-  private:
     [[noreturn]] void throw_cut() {
         const auto exchange = std::move(exchange_);
         if (!exchange->violation.empty())
@@ -98,10 +119,11 @@ class H2Connection::ExchangeBody final : public BodyReader {
     std::unique_ptr<Exchange> exchange_;
     std::optional<std::uint64_t> length_;
     std::uint64_t taken_ = 0;
+    std::exception_ptr failure_;  // once it has failed, a body does not end well
 };
 
 H2Connection::H2Connection(std::shared_ptr<Waits> waits, std::unique_ptr<Stream> stream, std::size_t expected_slots)
-    : waits_(std::move(waits)), stream_(std::move(stream)) {
+    : waits_(std::move(waits)), stream_(std::move(stream)), probe_timer_(waits_->executor()) {
     session_.expect_slots(expected_slots);
 }
 
@@ -129,11 +151,12 @@ awaitable<Response> H2Connection::send(const Request& request) {
     session_.submit(*exchange, request, text != nullptr || source != nullptr, length);
     schedule_flush();
     if (source != nullptr) co_await send_body(*exchange, **source, request);
+    if (!exchange->body_sent) co_await wait_until_taken(*exchange, request, true);
+    const Limit limit = limit_from_now(TimeoutPhase::headers, request.timeouts.headers, request.deadline);
     while (!exchange->headers_done) {
         if (exchange->over()) throw_failure(*exchange);
-        Limit limit = limit_from_now(TimeoutPhase::headers, request.timeouts.headers, request.deadline);
-        if (!exchange->body_sent) limit = limit_from_now(TimeoutPhase::write, request.timeouts.write, request.deadline);
         const Wake wake = co_await exchange->event.wait(limit.at);
+        if (wake == Wake::timeout) on_timeout();
         limit.check(wake);
     }
     used = true;
@@ -167,14 +190,42 @@ awaitable<void> H2Connection::send_body(Exchange& exchange, BodySource& source, 
         exchange.last_outgoing = !more;
         session_.resume(exchange);
         schedule_flush();
-        while (!exchange.headers_done && !exchange.over() &&
-               (more ? !exchange.outgoing.empty() : !exchange.body_sent)) {
-            const Limit limit = limit_from_now(TimeoutPhase::write, request.timeouts.write, request.deadline);
-            const Wake wake = co_await exchange.event.wait(limit.at);
-            limit.check(wake);
-        }
+        co_await wait_until_taken(exchange, request, !more);
     }
     exchange.outgoing = {};  // an exchange that lives on must not read from this frame's buffer
+}
+
+// The limit is for the time between two moments at which the peer takes bytes, however long all of them take.
+awaitable<void> H2Connection::wait_until_taken(Exchange& exchange, const Request& request, bool whole) {
+    while (!exchange.headers_done && !exchange.over() && (whole ? !exchange.body_sent : !exchange.outgoing.empty())) {
+        const std::size_t left = exchange.outgoing.size();
+        const Limit limit = limit_from_now(TimeoutPhase::write, request.timeouts.write, request.deadline);
+        const Wake wake = co_await exchange.event.wait(limit.at);
+        const bool moved = exchange.outgoing.size() < left;
+        if (wake == Wake::timeout && limit.phase == TimeoutPhase::write && moved) continue;
+        if (wake == Wake::timeout) on_timeout();
+        limit.check(wake);
+    }
+}
+
+// The peer may be slow with this answer, or gone without a word: then the next try must not meet the same silence.
+void H2Connection::on_timeout() {
+    if (closed_ || probing_ || Clock::now() - last_arrival_ < silence) return;
+    probing_ = true;
+    session_.ping();
+    schedule_flush();
+    probe_timer_.expires_after(patience);
+    probe_timer_.async_wait([guard = weak_from_this()](boost::system::error_code error) {
+        const auto self = std::static_pointer_cast<H2Connection>(guard.lock());
+        if (!error && self && self->probing_) self->fail("the server gives no sign of life");
+    });
+}
+
+void H2Connection::on_arrival() {
+    last_arrival_ = Clock::now();
+    if (!std::exchange(probing_, false)) return;
+    probe_timer_.cancel();
+    changed();
 }
 
 void H2Connection::throw_failure(const Exchange& exchange) const {
@@ -244,6 +295,7 @@ H2Connection::Turn H2Connection::read_turns() {
             const auto buffer = read_buffer();
             const IoResult result = stream_->try_read(buffer);
             if (result.bytes > 0) {
+                on_arrival();
                 session_.receive(buffer.first(result.bytes));
                 session_.deliver();
                 if (closed_) return Turn::over;
@@ -283,6 +335,7 @@ void H2Connection::schedule_flush() {
 void H2Connection::flush() {
     const auto self = shared_from_this();
     if (closed_ || write_blocked_) return;
+    const std::size_t open_before = session_.open_streams();
     try {
         for (;;) {
             if (written_ == output_.size()) {
@@ -307,6 +360,8 @@ void H2Connection::flush() {
         return;
     }
     session_.deliver();
+    // A reset that left gives its place free: who waits for one is to hear of it.
+    if (!closed_ && session_.open_streams() < open_before) settle();
     if (!closed_ && session_.broken()) {
         protocol_broken_ = true;
         fail("the peer broke HTTP/2: " + session_.failure());
@@ -317,6 +372,7 @@ void H2Connection::fail(const std::string& reason) {
     if (closed_) return;
     closed_ = true;
     failure_ = reason;
+    probe_timer_.cancel();
     stream_->close();
     session_.fail_all(reason);
     changed();

@@ -4,6 +4,8 @@
 #include "http/h2_session.hpp"
 #include "http/stream.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,13 +23,16 @@ class H2Connection final : public Connection, public Readiness {
 
     Protocol protocol() const noexcept override { return Protocol::http2; }
     awaitable<Response> send(const Request& request) override;
-    std::size_t free_slots() const noexcept override { return closed_ ? 0 : session_.free_slots(); }
+    std::size_t free_slots() const noexcept override { return closed_ || probing_ ? 0 : session_.free_slots(); }
     std::size_t active() const noexcept override { return session_.open_streams(); }
     bool closed() const noexcept override { return closed_; }
     bool alive() noexcept override { return !closed_; }
     void close() noexcept override;
 
     void on_ready(Direction direction, bool ok) override;
+
+    /// How long a peer in doubt may take to give a sign of life before the connection is given up.
+    std::chrono::milliseconds patience{5'000};
 
   private:
     class Exchange;
@@ -42,6 +47,9 @@ class H2Connection final : public Connection, public Readiness {
     void flush();
     void fail(const std::string& reason);
     void settle();
+    awaitable<void> wait_until_taken(Exchange& exchange, const Request& request, bool whole);
+    void on_timeout();
+    void on_arrival();
     [[noreturn]] void throw_failure(const Exchange& exchange) const;
 
     std::shared_ptr<Waits> waits_;
@@ -56,6 +64,10 @@ class H2Connection final : public Connection, public Readiness {
     bool reading_ = false;
     bool closed_ = false;
     bool protocol_broken_ = false;
+    bool probing_ =
+        false;  // in doubt whether the peer is still there: nothing new begins until it gives a sign of life
+    Clock::time_point last_arrival_ = Clock::now();
+    asio::steady_timer probe_timer_;
     std::string failure_;
 };
 

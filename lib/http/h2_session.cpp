@@ -17,6 +17,7 @@ constexpr std::int32_t long_stream_window = 8 << 20;  // covers 100 ms at 80 MB/
 constexpr std::int32_t connection_window = 32 << 20;  // a stalled stream never holds up the others
 constexpr std::size_t max_header_bytes = 64 * 1024;
 constexpr std::size_t max_header_fields = 256;
+constexpr int max_interim_answers = 20;
 
 std::string_view view(const std::uint8_t* bytes, std::size_t size) {
     return {reinterpret_cast<const char*>(bytes), size};
@@ -52,6 +53,10 @@ struct H2Session::Callbacks {
         if (key == ":status") {
             // An interim answer (1xx) came before: what it said is over.
             stream->headers.clear();
+            if (stream->status != 0 && ++stream->interim_answers_ > max_interim_answers) {
+                stream->violation = "the server sends interim answers without end";
+                return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+            }
             stream->status = 0;
             std::from_chars(reinterpret_cast<const char*>(value), reinterpret_cast<const char*>(value) + value_size,
                             stream->status);
@@ -280,6 +285,8 @@ void H2Session::produce(std::vector<std::byte>& out, std::size_t limit) {
 
 bool H2Session::wants_write() const { return nghttp2_session_want_write(session_) != 0; }
 
+void H2Session::ping() { nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr); }
+
 void H2Session::terminate() {
     terminated_ = true;
     nghttp2_session_terminate_session(session_, NGHTTP2_NO_ERROR);
@@ -303,12 +310,11 @@ void H2Session::deliver() {
 void H2Session::fail_all(const std::string& reason) {
     failure_ = reason;
     going_away_ = true;
-    while (!quiet_.empty()) {
-        H2Stream& stream = quiet_.front();
+    while (!quiet_.empty()) note(quiet_.front());
+    for (H2Stream& stream : news_) {
         stream.closed = true;
-        note(stream);
+        if (!stream.request_sent_) stream.unprocessed = true;
     }
-    for (H2Stream& stream : news_) stream.closed = true;
     open_streams_ = 0;
     deliver();
 }

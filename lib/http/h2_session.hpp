@@ -58,6 +58,7 @@ class H2Stream : public boost::intrusive::list_base_hook<boost::intrusive::link_
     bool has_news_ = false;
     bool request_sent_ = false;  // its HEADERS left; until then it waits for the peer's limit
     bool window_raised_ = false;
+    int interim_answers_ = 0;
     std::size_t header_bytes_ = 0;
 };
 
@@ -82,6 +83,8 @@ class H2Session {
     /// Appends what is to be sent, up to about `limit` bytes.
     void produce(std::vector<std::byte>& out, std::size_t limit);
     bool wants_write() const;
+    /// Asks the peer for a sign of life.
+    void ping();
     /// Tells the peer that no more comes.
     void terminate();
 

@@ -300,6 +300,122 @@ TEST_CASE("HTTP/2 limits: headers, idle, write") {
     CHECK_FALSE(f.connection->closed());
 }
 
+TEST_CASE("after a limit in silence nothing new begins until the peer gives a sign of life") {
+    Fixture f;
+    f.request.timeouts.headers = 30ms;
+    Response response;
+    const auto task = f.loop.start(f.send(response));
+    f.peer.receive(f.script->take());
+    REQUIRE(f.loop.until([&] { return task->done; }));
+    CHECK(task->outcome() == "TimeoutError");
+    f.loop.turn();
+    CHECK(f.connection->free_slots() == 0);
+    CHECK_FALSE(f.connection->closed());
+    f.settle();  // the peer acknowledges the PING
+    CHECK(f.connection->free_slots() > 0);
+    CHECK_FALSE(f.connection->closed());
+}
+
+TEST_CASE("a peer that gives no sign of life is given up, with all that waits for it") {
+    Fixture f;
+    f.connection->patience = 30ms;
+    Response slow, quick;
+    const auto other = f.start(slow);
+    f.request.timeouts.headers = 30ms;
+    const auto task = f.loop.start(f.send(quick));
+    REQUIRE(f.loop.until([&] { return f.connection->closed(); }));
+    CHECK(task->outcome() == "TimeoutError");
+    CHECK(other->outcome() == "ConnectionLostError");
+}
+
+TEST_CASE("an upload that moves is not ended by the write limit") {
+    Fixture f;
+    f.request.method = Method::post;
+    f.request.timeouts.write = 60ms;
+    f.script->room = 0;
+    SUBCASE("from memory") { f.request.body = std::string(600'000, 'x'); }
+    SUBCASE("from a source") { f.request.body = std::make_shared<Upload>(*f.loop.waits, 600'000); }
+    Response response;
+    const auto task = f.start(response);
+    const auto begin = Clock::now();
+    while (!task->done && Clock::now() - begin < 5s) {
+        f.loop.pass(20ms);
+        f.script->allow(70'000);
+        f.settle();
+        const auto& seen = f.peer.exchanges;
+        if (seen.contains(1) && seen.at(1).ended) break;
+    }
+    CHECK(Clock::now() - begin > 120ms);
+    f.script->room = static_cast<std::size_t>(-1);
+    f.peer.respond(1, 200);
+    f.settle();
+    CHECK(task->outcome() == "ok");
+    CHECK(f.peer.exchanges.at(1).body.size() == 600'000);
+}
+
+TEST_CASE("interim answers neither renew the limit nor come without end") {
+    Fixture f;
+    f.request.timeouts.headers = 80ms;
+    Response response;
+    const auto patient = f.start(response);
+    for (int i = 0; i < 8 && !patient->done; ++i) {
+        f.peer.interim(1, 103);
+        f.settle();
+        f.loop.pass(20ms);
+    }
+    CHECK(patient->outcome() == "TimeoutError");
+    f.request.timeouts.headers = 5s;
+    const auto flooded = f.start(response);
+    for (int i = 0; i < 30 && !flooded->done; ++i) {
+        f.peer.interim(3, 103);
+        f.settle();
+    }
+    CHECK(flooded->outcome() == "ProtocolError");
+}
+
+TEST_CASE("a place that a cancelled request leaves is told of as soon as the reset has left") {
+    struct Observer final : ConnectionObserver {
+        void on_change(Connection& connection) override { slots = connection.free_slots(); }
+        std::size_t slots = 99;
+    } observer;
+    Fixture f({{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 1}});
+    Response response;
+    const auto task = f.start(response);
+    CHECK(f.connection->free_slots() == 0);
+    f.connection->observer = &observer;
+    task->cancel();
+    f.loop.turn();
+    CHECK(task->done);
+    CHECK(observer.slots == 1);
+    f.connection->observer = nullptr;
+}
+
+TEST_CASE("a body that has failed goes on failing") {
+    Fixture f;
+    Response response;
+    const auto task = f.start(response);
+    f.peer.respond(1, 200, {{"content-length", "10"}}, "half", false);
+    f.settle();
+    REQUIRE(task->outcome() == "ok");
+    std::byte buffer[16];
+    CHECK(response.body->try_read(buffer).bytes == 4);
+    f.peer.reset(1, NGHTTP2_INTERNAL_ERROR);
+    f.settle();
+    CHECK(test::outcome([&] { response.body->try_read(buffer); }) == "TruncatedError");
+    CHECK(test::outcome([&] { response.body->try_read(buffer); }) == "TruncatedError");
+}
+
+TEST_CASE("requests that never left are unprocessed when the connection ends") {
+    Fixture f({{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 1}});
+    Response first, second;
+    const auto sent = f.start(first);
+    const auto queued = f.start(second);
+    f.script->end();
+    f.settle();
+    CHECK(transport_error(*sent).maybe_processed);
+    CHECK_FALSE(transport_error(*queued).maybe_processed);
+}
+
 TEST_CASE("cancelling a request resets its stream and leaves the connection to the others") {
     Fixture f({}, true);
     std::string body, other_body;

@@ -172,7 +172,7 @@ struct Stress {
         CHECK(loop.until(
             [&] { return std::all_of(tasks.begin(), tasks.end(), [](const auto& task) { return task->done; }); }));
         for (const auto& task : tasks) CHECK(task->outcome() == "ok");
-        MESSAGE((http2 ? "HTTP/2: " : "HTTP/1.1: "), good, " answered, ", cancelled, " cancelled, ", failed,
+        MESSAGE(std::string(http2 ? "HTTP/2: " : "HTTP/1.1: "), good, " answered, ", cancelled, " cancelled, ", failed,
                 " failed, ", server.accepted(), " connections");
         CHECK(good > wanted / 20);
         CHECK(cancelled > wanted / 20);
