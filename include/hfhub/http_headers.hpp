@@ -2,10 +2,10 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace hfhub {
 
@@ -13,7 +13,7 @@ namespace hfhub {
 bool iequals(std::string_view a, std::string_view b) noexcept;
 
 /// Header fields in the order they were added; names are kept in lower case, values as given.
-/// All bytes live in one buffer, so a response costs two allocations whatever its number of fields.
+/// All of them live on one page, so an answer costs one allocation whatever its number of fields.
 class HttpHeaders {
   public:
     struct Field {
@@ -21,8 +21,16 @@ class HttpHeaders {
         std::string_view value;
     };
 
-    HttpHeaders() = default;
+    HttpHeaders() noexcept = default;
     HttpHeaders(std::initializer_list<Field> fields);
+    HttpHeaders(const HttpHeaders& other);
+    HttpHeaders(HttpHeaders&& other) noexcept { swap(other); }
+    HttpHeaders& operator=(HttpHeaders other) noexcept {
+        swap(other);
+        return *this;
+    }
+    ~HttpHeaders() = default;
+    void swap(HttpHeaders& other) noexcept;
 
     /// Appends a field; several of one name are allowed.
     void add(std::string_view name, std::string_view value);
@@ -40,11 +48,11 @@ class HttpHeaders {
     /// All values of that name, joined by ", " (RFC 9110 5.3).
     std::string joined(std::string_view name) const;
 
-    std::size_t size() const noexcept { return entries_.size(); }
-    bool empty() const noexcept { return entries_.empty(); }
+    std::size_t size() const noexcept { return count_; }
+    bool empty() const noexcept { return count_ == 0; }
     Field operator[](std::size_t index) const noexcept;
     /// Bytes of all names and values.
-    std::size_t bytes() const noexcept { return bytes_.size(); }
+    std::size_t bytes() const noexcept { return used_; }
     /// Whether every field is one field on the wire too: no line end or NUL anywhere, and of names no blank or colon
     /// (RFC 9110 5.1, 5.5).
     bool are_safe() const noexcept;
@@ -61,7 +69,7 @@ class HttpHeaders {
         std::size_t index_;
     };
     Iterator begin() const noexcept { return {this, 0}; }
-    Iterator end() const noexcept { return {this, entries_.size()}; }
+    Iterator end() const noexcept { return {this, count_}; }
 
   private:
     struct Entry {
@@ -69,9 +77,14 @@ class HttpHeaders {
     };
     static constexpr std::size_t npos = static_cast<std::size_t>(-1);
     std::size_t find(std::string_view name) const noexcept;
+    Entry entry(std::size_t index) const noexcept;
+    void put_entry(std::size_t index, const Entry& entry) noexcept;
+    bool owns(std::string_view text) const noexcept;
+    void make_room(std::size_t bytes);
 
-    std::string bytes_;
-    std::vector<Entry> entries_;
+    std::unique_ptr<char[]> page_;  // names and values from its begin on, entries from its end back
+    std::size_t capacity_ = 0, used_ = 0, count_ = 0;
+    bool odd_name_ = false;  // a name was added that holds what no name may hold
 };
 
 }  // namespace hfhub

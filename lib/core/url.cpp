@@ -176,7 +176,9 @@ std::uint16_t parse_port(std::string_view digits, std::string_view scheme, std::
 /// Fills user info, host and port (RFC 3986 3.2).
 void parse_authority(Url& url, std::string_view authority, std::string_view text) {
     // Some parsers end the authority at a backslash, others do not: such a URL would name two hosts.
-    if (authority.find_first_of("\\ ") != std::string_view::npos) refuse(text, "blank or backslash before the path");
+    if (std::any_of(authority.begin(), authority.end(), [](char c) { return c == '\\' || c == ' '; })) {
+        refuse(text, "blank or backslash before the path");
+    }
     if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
         url.user_info = authority.substr(0, at);
         authority.remove_prefix(at + 1);
@@ -207,7 +209,8 @@ void parse_authority(Url& url, std::string_view authority, std::string_view text
 void parse_after_scheme(Url& url, std::string_view rest, std::string_view text) {
     if (!rest.starts_with("//")) refuse(text, "\"//\" is missing after the scheme");
     rest.remove_prefix(2);
-    const auto end = std::min(rest.find_first_of("/?"), rest.size());
+    const auto stop = std::find_if(rest.begin(), rest.end(), [](char c) { return c == '/' || c == '?'; });
+    const auto end = static_cast<std::size_t>(stop - rest.begin());
     parse_authority(url, rest.substr(0, end), text);
     rest.remove_prefix(end);
     const auto question = std::min(rest.find('?'), rest.size());
@@ -264,8 +267,13 @@ Url Url::resolve(std::string_view input) const {
 }
 
 std::string Url::authority() const {
-    std::string text = host.find(':') == std::string::npos ? host : "[" + host + "]";
-    if (port != default_port(scheme)) text += ":" + std::to_string(port);
+    std::string text;
+    text.reserve(host.size() + sizeof "[]:65535");
+    const bool is_ipv6 = host.find(':') != std::string::npos;
+    if (is_ipv6) text += '[';
+    text += host;
+    if (is_ipv6) text += ']';
+    if (port != default_port(scheme)) text.append(":").append(std::to_string(port));
     return text;
 }
 

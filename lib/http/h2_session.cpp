@@ -196,7 +196,7 @@ H2Session::H2Session() {
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_max_reserved_remote_streams(option, 0);
-    const int failed = nghttp2_session_client_new2(&session_, Callbacks::table(), this, option);
+    const int failed = nghttp2_session_client_new3(&session_, Callbacks::table(), this, option, memory_.functions());
     nghttp2_option_del(option);
     if (failed != 0) throw std::bad_alloc();
     const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},

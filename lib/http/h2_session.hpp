@@ -1,5 +1,6 @@
 #pragma once
 
+#include "http/h2_memory.hpp"
 #include "http/headers.hpp"
 #include "http/receive_buffer.hpp"
 #include "http/request.hpp"
@@ -109,6 +110,7 @@ class H2Session {
     using Streams = boost::intrusive::list<H2Stream, boost::intrusive::constant_time_size<false>>;
     void note(H2Stream& stream);
 
+    H2Memory memory_;  // of the session
     nghttp2_session* session_ = nullptr;
     Streams quiet_;  // open streams without news
     Streams news_;   // open or closed streams whose owner is to be told

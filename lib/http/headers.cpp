@@ -1,15 +1,28 @@
 #include "http/headers.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
+#include <functional>
+#include <utility>
 
 namespace hfhub {
 
 namespace {
-// What most requests and answers need, in one allocation each.
-constexpr std::size_t usual_bytes = 384;
-constexpr std::size_t usual_fields = 12;
+// What most requests and answers need.
+constexpr std::size_t usual_page = 512;
 
 constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+// Lower case of what may stand in a name, 0 for all else (RFC 9110 5.1, which allows less; this is what keeps one field
+// from becoming two).
+constexpr std::array<char, 256> name_bytes = [] {
+    std::array<char, 256> table{};
+    for (int byte = ' ' + 1; byte < 256; ++byte) {
+        if (byte != ':' && byte != 127) table[static_cast<std::size_t>(byte)] = lower(static_cast<char>(byte));
+    }
+    return table;
+}();
 }  // namespace
 
 bool iequals(std::string_view a, std::string_view b) noexcept {
@@ -21,20 +34,61 @@ HttpHeaders::HttpHeaders(std::initializer_list<Field> fields) {
     for (const Field& field : fields) add(field.name, field.value);
 }
 
-void HttpHeaders::add(std::string_view name, std::string_view value) {
-    const auto own = [&](std::string_view text) {
-        return text.data() >= bytes_.data() && text.data() < bytes_.data() + bytes_.size();
-    };
-    if (own(name) || own(value)) return add(std::string(name), std::string(value));
-    if (entries_.capacity() == 0) {
-        bytes_.reserve(usual_bytes);
-        entries_.reserve(usual_fields);
+HttpHeaders::HttpHeaders(const HttpHeaders& other) {
+    for (const Field field : other) add(field.name, field.value);
+}
+
+void HttpHeaders::swap(HttpHeaders& other) noexcept {
+    std::swap(page_, other.page_);
+    std::swap(capacity_, other.capacity_);
+    std::swap(used_, other.used_);
+    std::swap(count_, other.count_);
+    std::swap(odd_name_, other.odd_name_);
+}
+
+HttpHeaders::Entry HttpHeaders::entry(std::size_t index) const noexcept {
+    Entry entry;
+    std::memcpy(&entry, page_.get() + capacity_ - (index + 1) * sizeof entry, sizeof entry);
+    return entry;
+}
+
+void HttpHeaders::put_entry(std::size_t index, const Entry& entry) noexcept {
+    std::memcpy(page_.get() + capacity_ - (index + 1) * sizeof entry, &entry, sizeof entry);
+}
+
+bool HttpHeaders::owns(std::string_view text) const noexcept {
+    return page_ && std::greater_equal<>()(text.data(), page_.get()) && std::less<>()(text.data(), page_.get() + used_);
+}
+
+void HttpHeaders::make_room(std::size_t bytes) {
+    const std::size_t entries = count_ * sizeof(Entry);
+    std::size_t capacity = capacity_ == 0 ? usual_page : capacity_;
+    while (capacity < used_ + bytes + entries + sizeof(Entry)) capacity *= 2;
+    auto page = std::make_unique_for_overwrite<char[]>(capacity);
+    if (count_ > 0) {
+        std::memcpy(page.get(), page_.get(), used_);
+        std::memcpy(page.get() + capacity - entries, page_.get() + capacity_ - entries, entries);
     }
-    const auto at = static_cast<std::uint32_t>(bytes_.size());
-    bytes_.append(name).append(value);
-    const auto stored = bytes_.begin() + at;
-    std::transform(stored, stored + static_cast<std::ptrdiff_t>(name.size()), stored, lower);
-    entries_.push_back({at, static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size())});
+    page_ = std::move(page);
+    capacity_ = capacity;
+}
+
+void HttpHeaders::add(std::string_view name, std::string_view value) {
+    if (owns(name) || owns(value)) return add(std::string(name), std::string(value));
+    const std::size_t bytes = name.size() + value.size();
+    if (used_ + bytes + (count_ + 1) * sizeof(Entry) > capacity_) make_room(bytes);
+    char* at = page_.get() + used_;
+    bool odd = name.empty();
+    for (const char c : name) {
+        const char known = name_bytes[static_cast<unsigned char>(c)];
+        odd |= known == 0;
+        *at++ = known == 0 ? c : known;
+    }
+    if (!value.empty()) std::memcpy(at, value.data(), value.size());
+    put_entry(count_++, {static_cast<std::uint32_t>(used_), static_cast<std::uint32_t>(name.size()),
+                         static_cast<std::uint32_t>(value.size())});
+    used_ += bytes;
+    odd_name_ |= odd;
 }
 
 void HttpHeaders::set(std::string_view name, std::string_view value) {
@@ -44,41 +98,40 @@ void HttpHeaders::set(std::string_view name, std::string_view value) {
 }
 
 void HttpHeaders::erase(std::string_view name) {
-    std::erase_if(entries_, [&](const Entry& entry) {
-        return iequals(std::string_view(bytes_).substr(entry.at, entry.name), name);
-    });
+    if (!contains(name)) return;
+    HttpHeaders rest;
+    for (const Field field : *this) {
+        if (!iequals(field.name, name)) rest.add(field.name, field.value);
+    }
+    swap(rest);
 }
 
 void HttpHeaders::clear() noexcept {
-    bytes_.clear();
-    entries_.clear();
+    used_ = count_ = 0;
+    odd_name_ = false;
 }
 
 HttpHeaders::Field HttpHeaders::operator[](std::size_t index) const noexcept {
-    const Entry& entry = entries_[index];
-    const char* const at = bytes_.data() + entry.at;
+    const Entry entry = this->entry(index);
+    const char* const at = page_.get() + entry.at;
     return {{at, entry.name}, {at + entry.name, entry.value}};
 }
 
 bool HttpHeaders::are_safe() const noexcept {
     // All bytes at once and without a way out in the middle: that is what compilers turn into a few vector
     // instructions.
-    unsigned bad = 0;
-    for (const char c : bytes_) bad |= static_cast<unsigned>(c == '\r') | (c == '\n') | (c == '\0');
-    if (bad != 0) return false;
-    return std::all_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-        unsigned odd = entry.name == 0;
-        for (std::uint32_t i = 0; i < entry.name; ++i) {
-            const char c = bytes_[entry.at + i];
-            odd |= static_cast<unsigned>(static_cast<unsigned char>(c) <= ' ') | (c == ':') | (c == 127);
-        }
-        return odd == 0;
-    });
+    unsigned bad = odd_name_;
+    for (std::size_t i = 0; i < used_; ++i) {
+        const char c = page_[i];
+        bad |= static_cast<unsigned>(c == '\r') | (c == '\n') | (c == '\0');
+    }
+    return bad == 0;
 }
 
 std::size_t HttpHeaders::find(std::string_view name) const noexcept {
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-        if (entries_[i].name == name.size() && iequals((*this)[i].name, name)) return i;
+    for (std::size_t i = 0; i < count_; ++i) {
+        const Entry one = entry(i);
+        if (one.name == name.size() && iequals({page_.get() + one.at, one.name}, name)) return i;
     }
     return npos;
 }

@@ -50,3 +50,34 @@ TEST_CASE("a value may be one of the headers' own") {
     headers.set("a", headers.value("a"));
     CHECK(headers.value("a") == std::string(300, 'x'));
 }
+
+TEST_CASE("fields survive growth, copies, moves and their own removal") {
+    Headers headers;
+    for (int i = 0; i < 200; ++i)
+        headers.add("Name-" + std::to_string(i), std::string(static_cast<std::size_t>(i), 'v'));
+    const Headers copy = headers;
+    headers.erase("name-7");
+    headers.set("name-8", headers.value("name-9"));  // a view of what is moved
+    CHECK(headers.size() == 199);
+    CHECK(copy.size() == 200);
+    CHECK(copy.value("name-7") == "vvvvvvv");
+    CHECK_FALSE(headers.contains("name-7"));
+    CHECK(headers.value("name-8").size() == 9);
+    const Headers moved = std::move(headers);
+    CHECK(moved.value("NAME-199") == std::string(199, 'v'));
+    CHECK(moved[0].name == "name-0");
+    Headers reused = copy;
+    reused.clear();
+    CHECK(reused.empty());
+    reused.add("A", "b");
+    CHECK(reused.value("a") == "b");
+}
+
+TEST_CASE("only fields that stay one field on the wire are safe") {
+    CHECK(Headers({{"a", "b"}, {"c", ""}, {"d", "\xff\t x"}}).are_safe());
+    for (const auto& bad : {std::string("a\r\nb: c"), std::string("a\nb"), std::string("a\0b", 3)}) {
+        CHECK_FALSE(Headers({{"ok", "x"}, {"name", bad}}).are_safe());
+        CHECK_FALSE(Headers({{bad, "value"}, {"ok", "x"}}).are_safe());
+    }
+    for (const char* bad : {"", " a", "a b", "a:", "a\x7f"}) CHECK_FALSE(Headers({{bad, "value"}}).are_safe());
+}
