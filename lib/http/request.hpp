@@ -46,6 +46,8 @@ struct Request {
     int max_attempts = 6;                                   ///< 1: never repeated.
     bool retry_statuses = true;  ///< Whether 408, 429 and 5xx are tried again, or only failures of the transport.
     bool idempotent = false;     ///< Says that repeating a POST does no harm.
+    /// One of several that share the work on one thing: better over a connection that has nothing else to carry.
+    bool spread = false;
     bool decode = true;  ///< Whether Accept-Encoding is sent and the answer decoded; otherwise identity is asked for.
 };
 

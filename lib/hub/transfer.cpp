@@ -9,6 +9,7 @@
 #include "http/workers.hpp"
 #include "hub/file_metadata.hpp"
 #include "hub/range_answer.hpp"
+#include "hub/ranges.hpp"
 #include "hub/write_behind.hpp"
 
 #include <hfhub/error.hpp>
@@ -29,6 +30,7 @@ constexpr int max_refreshes = 3;                    // of a signed URL, without 
 constexpr int max_file_redirects = 5;
 constexpr auto young_url = 30s;
 constexpr auto progress_interval = 100ms;
+constexpr auto paced_after = 1s;
 constexpr std::size_t max_error_body = 64 * 1024;
 constexpr std::uint64_t hashed_at_once = std::uint64_t{64} << 20;
 
@@ -39,6 +41,19 @@ void drop_credentials(http::Headers& headers) {
         if (http::is_credential_field(field.name)) names.emplace_back(field.name);
     }
     for (const std::string& name : names) headers.erase(name);
+}
+
+/// Whether another try would end the same way.
+bool is_final(const std::exception_ptr& failure) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const ConnectError& error) {
+        return error.permanent;
+    } catch (const TooManyRedirectsError&) {
+        return true;
+    } catch (...) {
+        return false;
+    }
 }
 
 class Transfer {
@@ -60,6 +75,10 @@ class Transfer {
     awaitable<void> attempt();
     awaitable<void> handle_error(http::Response response);
     awaitable<void> receive(http::Body body);
+    bool may_split() const;
+    awaitable<void> receive_ranges();
+    http::Request range_request(std::uint64_t first, std::uint64_t last) const;
+    awaitable<void> write(std::span<const std::byte> bytes);
     awaitable<void> drop();
     awaitable<void> pause();
     bool may_refresh(const http::Response& response) const;
@@ -79,6 +98,10 @@ class Transfer {
     bool answered_ = false;    // this URL has given bytes before
     bool whole_only_ = false;  // no ranges: what came of one was refused
     bool discarded_ = false;
+    bool ranges_ = false;     // the server has shown that it can send parts
+    bool one_piece_ = false;  // parts side by side were no faster, or failed
+    std::uint64_t body_begin_ = 0;
+    http::Clock::time_point body_began_{};
     int tries_ = 0, refreshes_ = 0;
     std::uint64_t told_ = 0;
     http::Clock::time_point told_at_{}, moved_at_ = http::Clock::now(), url_made_ = http::Clock::now();
@@ -88,7 +111,7 @@ class Transfer {
 awaitable<void> Transfer::run() {
     while (!ended_ && !(size_ && position_ == *size_)) {
         std::exception_ptr failure;
-        writer_ = std::make_unique<WriteBehind>(client_, part_, size_ ? *size_ - position_ : UINT64_MAX);
+        writer_ = std::make_unique<WriteBehind>(client_, part_, size_.value_or(UINT64_MAX));
         try {
             co_await attempt();
         } catch (TransportError& error) {
@@ -99,6 +122,7 @@ awaitable<void> Transfer::run() {
         co_await writer_->flush();
         writer_.reset();
         if (!failure) continue;
+        if (is_final(failure)) std::rethrow_exception(failure);
         const bool silent = http::Clock::now() - moved_at_ > max_silence;
         if (tries_ >= max_tries || silent || http::Clock::now() >= client_.deadline()) std::rethrow_exception(failure);
         if (log_enabled(LogLevel::info)) {
@@ -158,14 +182,23 @@ awaitable<void> Transfer::attempt() {
         case AnswerUse::append:
             break;
     }
+    const std::string_view etag = response.headers.value("etag");
+    const bool other = held > 0 && !validator_.empty() && is_strong_etag(etag) && etag != validator_;
+    if (other && decision.use == AnswerUse::append) {
+        // It went on although the file is not the same any more: some servers know Range but not If-Range.
+        validator_.clear();
+        co_await drop();
+        co_return;
+    }
     if (position_ > 0 && held == 0) decision.use = AnswerUse::restart;
     if (decision.use == AnswerUse::restart) co_await drop();
     whole_only_ = false;
     answered_ = true;
-    const std::string_view etag = response.headers.value("etag");
     validator_ = is_strong_etag(etag) && !decision.encoded ? std::string(etag) : std::string();
     if (decision.size && !size_) co_await learn_size(*decision.size);
     tries_ += response.attempts - 1;
+    ranges_ = !decision.encoded &&
+              (response.status == 206 || http::iequals(response.headers.value("accept-ranges"), "bytes"));
     if (decision.encoded) {
         // The bytes of an encoded body cannot be counted into a range.
         whole_only_ = true;
@@ -175,7 +208,14 @@ awaitable<void> Transfer::attempt() {
 }
 
 awaitable<void> Transfer::receive(http::Body body) {
+    body_begin_ = position_;
+    body_began_ = http::Clock::now();
     for (;;) {
+        if (may_split()) {
+            body.reset();
+            co_await receive_ranges();
+            co_return;
+        }
         std::span<std::byte> room = writer_->room();
         if (room.empty()) {
             co_await writer_->wait();
@@ -191,6 +231,7 @@ awaitable<void> Transfer::receive(http::Body body) {
         writer_->filled(result.bytes);
         position_ += result.bytes;
         if (size_ && position_ > *size_) {
+            part_->discard();
             throw IntegrityError(request_.name + ": the server sends more than the " + std::to_string(*size_) +
                                  " bytes of the file");
         }
@@ -201,6 +242,63 @@ awaitable<void> Transfer::receive(http::Body body) {
     } else if (position_ < *size_) {
         // Framing that ends anywhere, or less than was asked for: the rest is asked for again.
         throw TruncatedError(position_, *size_);
+    }
+}
+
+/// After a while of one stream, when its pace is known.
+bool Transfer::may_split() const {
+    if (!ranges_ || one_piece_ || !size_) return false;
+    const std::chrono::duration<double> time = moved_at_ - body_began_;
+    if (time < paced_after || moved_at_ < body_began_) return false;
+    return ranges_may_help(static_cast<double>(position_ - body_begin_) / time.count(), *size_ - position_);
+}
+
+/// From here to the file's end, unless one stream turns out to be as good.
+awaitable<void> Transfer::receive_ranges() {
+    const std::chrono::duration<double> time = moved_at_ - body_began_;
+    RangePace pace(static_cast<double>(position_ - body_begin_) / time.count());
+    one_piece_ = true;  // until it went well
+    while (position_ < *size_ && pace.streams() > 1) {
+        RangeJob job{.name = request_.name, .etag = part_->content().etag, .first = position_, .size = *size_};
+        job.end = pace.settled() ? *size_ : std::min(*size_, position_ + pace.round_size());
+        job.part_size = pace.part_size();
+        job.streams = pace.streams();
+        job.request = [this](std::uint64_t first, std::uint64_t last) { return range_request(first, last); };
+        job.take = [this](std::span<const std::byte> bytes) { return write(bytes); };
+        const std::uint64_t before = position_;
+        const auto begin = http::Clock::now();
+        co_await fetch_ranges(client_, std::move(job));
+        const std::chrono::duration<double> taken = http::Clock::now() - begin;
+        pace.measured(static_cast<double>(position_ - before) / taken.count());
+        if (log_enabled(LogLevel::debug)) {
+            log(LogLevel::debug, request_.name + ": " + std::to_string(pace.streams()) + " parts at a time from byte " +
+                                     std::to_string(position_) + " on");
+        }
+    }
+}
+
+http::Request Transfer::range_request(std::uint64_t first, std::uint64_t last) const {
+    http::Request request = make_request();
+    request.headers.set("range", "bytes=" + std::to_string(first) + "-" + std::to_string(last));
+    if (!validator_.empty()) request.headers.set("if-range", validator_);
+    request.max_attempts = 2;  // a kept connection may be dead; other failures end the parts, and one stream goes on
+    request.spread = true;
+    return request;
+}
+
+awaitable<void> Transfer::write(std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const std::span<std::byte> room = writer_->room();
+        if (room.empty()) {
+            co_await writer_->wait();
+            continue;
+        }
+        const std::size_t n = std::min(room.size(), bytes.size());
+        std::copy_n(bytes.begin(), n, room.begin());
+        writer_->filled(n);
+        bytes = bytes.subspan(n);
+        position_ += n;
+        moved_on();
     }
 }
 
@@ -243,7 +341,7 @@ awaitable<void> Transfer::drop() {
 
 awaitable<void> Transfer::restart() {
     co_await drop();
-    ended_ = answered_ = whole_only_ = false;
+    ended_ = answered_ = whole_only_ = ranges_ = one_piece_ = false;
     validator_.clear();
     tries_ = 0;
     furthest_ = 0;
@@ -322,7 +420,9 @@ awaitable<void> fetch_and_check(Client client, TransferRequest request, std::sha
     co_await transfer.restart();
     co_await transfer.run();
     mismatch = co_await mismatch_of(client, part);
-    if (mismatch) std::rethrow_exception(mismatch);
+    if (!mismatch) co_return;
+    part->discard();
+    std::rethrow_exception(mismatch);
 }
 
 }  // namespace
@@ -330,7 +430,7 @@ awaitable<void> fetch_and_check(Client client, TransferRequest request, std::sha
 awaitable<void> fetch(Client client, TransferRequest request, std::shared_ptr<PartFile> part) {
     try {
         co_await fetch_and_check(std::move(client), std::move(request), part);
-    } catch (const IntegrityError&) {
+    } catch (const ContentChanged&) {
         part->discard();
         throw;
     }

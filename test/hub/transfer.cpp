@@ -181,6 +181,31 @@ TEST_CASE("an answer of another length is refused at once") {
     CHECK(endless.gets == 1);
 }
 
+TEST_CASE("a wrong answer in the middle does not cost what is there") {
+    const std::string content = test_bytes(700'000);
+    bool portal = true;
+    OneFile hub(content, [&](const FileRequestSeen& seen, int number) {
+        if (number == 1) return cut(rest_of(content, seen), 300'000);
+        if (!portal) return rest_of(content, seen);
+        return FileAnswer{.body = "<html>please log in</html>", .headers = {{"content-length", "26"}}};
+    });
+    CHECK_THROWS_AS(hub.download(), IntegrityError);
+    CHECK(hub.parts() == 1);
+    portal = false;
+    CHECK(read(hub.download()) == content);
+    CHECK(hub.server.summary().back() == "GET bytes=300000-");
+}
+
+TEST_CASE("a rest of another version is not appended where the server knows no If-Range") {
+    const std::string content = test_bytes(1000);
+    OneFile hub(content, [&](const FileRequestSeen& seen, int number) {
+        if (number == 1) return cut(rest_of(content, seen, "\"one\""), 400);
+        return rest_of(content, seen, "\"two\"");
+    });
+    CHECK(read(hub.download()) == content);
+    CHECK(hub.server.summary() == Requests{"HEAD", "GET", "GET bytes=400-", "GET"});
+}
+
 TEST_CASE("statuses that may pass are tried again, others are final") {
     const std::string content = test_bytes(1000);
     OneFile busy(content, [&](const FileRequestSeen& seen, int number) {
