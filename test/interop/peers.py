@@ -66,10 +66,12 @@ class Folder(contextlib.ExitStack):
         path = self.path / name
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def start(self, *argv, port):
-        process = subprocess.Popen([str(a) for a in argv], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                   stdin=subprocess.DEVNULL,
-                                   env={"PATH": PATH, "HOME": str(self.path), "XDG_DATA_HOME": str(self.path)})
+    def start(self, *argv, port, log=None, env=None):
+        """Starts a server that listens on the port; what it says goes to the file `log` of this folder."""
+        home = {"PATH": PATH, "HOME": str(self.path), "XDG_DATA_HOME": str(self.path)}
+        with open(self.path / log if log else os.devnull, "ab") as output:
+            process = subprocess.Popen([str(a) for a in argv], stdout=output, stderr=output, stdin=subprocess.DEVNULL,
+                                       env={**home, **(env or {})})
         self.callback(self._end, process)
         wait_for(port, process)
 
