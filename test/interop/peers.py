@@ -162,7 +162,7 @@ class Result:
     out: bytes
     err: str
     seconds: float
-    peak: int  # bytes of memory
+    peak: int  # bytes of memory, as far as was seen
 
     def objects(self):
         """What --json printed."""
@@ -180,19 +180,25 @@ class Fetch:
             begin = time.monotonic()
             process = subprocess.Popen([str(self.program), *map(str, argv)], stdout=out, stderr=err,
                                        stdin=subprocess.DEVNULL, env={"PATH": PATH, **(env or {})})
-            while time.monotonic() - begin < limit:
-                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-                if pid:
-                    break
+            peak = 0
+            while process.poll() is None:
+                if time.monotonic() - begin > limit:
+                    process.kill()
+                peak = max(peak, self._peak_of(process.pid))
                 time.sleep(0.002)
-            else:
-                process.kill()
-                _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            seconds = time.monotonic() - begin
             out.seek(0)
             err.seek(0)
-            return Result(process.returncode, out.read(), err.read().decode(errors="replace"),
-                          time.monotonic() - begin, usage.ru_maxrss * 1024)
+            return Result(process.returncode, out.read(), err.read().decode(errors="replace"), seconds, peak)
+
+    @staticmethod
+    def _peak_of(pid):
+        """What wait4 tells counts the memory of this script, too, from the moment between fork and exec."""
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as status:
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+        return 0
 
 
 class Failed(Exception):
