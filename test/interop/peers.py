@@ -11,6 +11,7 @@ import tempfile
 import time
 
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
+SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
 SKIPPED = 77
 
 
@@ -179,7 +180,7 @@ class Fetch:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             begin = time.monotonic()
             process = subprocess.Popen([str(self.program), *map(str, argv)], stdout=out, stderr=err,
-                                       stdin=subprocess.DEVNULL, env={"PATH": PATH, **(env or {})})
+                                       stdin=subprocess.DEVNULL, env={"PATH": PATH, **SANITIZERS, **(env or {})})
             peak = 0
             while process.poll() is None:
                 if time.monotonic() - begin > limit:

@@ -38,13 +38,14 @@ class Proxies:
         expect(result.status == 0 and result.out == b"hello", result.status, result.err.strip())
         return result
 
-    def refused(self, *argv, words=(), env=None, cacert=None):
-        result = self.fetch("--cacert", cacert or self.authority.cert, "--timeout", 10, *argv, env=env)
+    def refused(self, *argv, words=(), cacert=None):
+        """Fetches what must fail at once, and returns what was said."""
+        result = self.fetch("-v", "--cacert", cacert or self.authority.cert, "--timeout", 10, *argv)
         expect(result.status == 1 and not result.out, "exit status", result.status, result.out)
         for word in words:
             expect(word in result.err, f"'{word}' is not in:", result.err.strip())
-        expect(result.seconds < 1, "tried again for", result.seconds, "s")
-        return result
+        expect("then attempt" not in result.err, "tried again:", result.err.strip())
+        return result.err
 
     # Variables, judged by squid's log.
 
@@ -126,10 +127,9 @@ class Proxies:
         with self.check("CONNECT with wrong credentials: what to do, and they are not told"):
             for wrong in ("other%3Acanary", escaped + "canary"):
                 proxy = f"http://{USER}:{wrong}@127.0.0.1:{port}"
-                for flags in ((), ("-v",)):
-                    result = self.refused(*flags, "--proxy", proxy, self.https, words=("give the proxy's user",))
-                    for secret in (wrong, urllib.parse.unquote(wrong)):
-                        expect(secret not in result.err, secret, "is in:", result.err)
+                said = self.refused("--proxy", proxy, self.https, words=("give the proxy's user",))
+                for secret in (wrong, urllib.parse.unquote(wrong)):
+                    expect(secret not in said, secret, "is in:", said)
         with self.check("forwarding without credentials fails"):
             result = self.fetch("--proxy", f"http://127.0.0.1:{port}", self.http)
             expect(result.status == 1 and "407" in result.err, result.status, result.err)
@@ -170,9 +170,9 @@ class Proxies:
             with self.check(f"{scheme}:// proxy with a login, with a wrong one, and without one"):
                 self.get("--proxy", f"{scheme}://{LOGIN}@127.0.0.1:{with_login}", self.https)
                 for login in (f"{USER}:canary@", ""):
-                    result = self.refused("--proxy", f"{scheme}://{login}127.0.0.1:{with_login}", self.https,
-                                          words=("login", "password"))
-                    expect("canary" not in result.err, result.err)
+                    said = self.refused("--proxy", f"{scheme}://{login}127.0.0.1:{with_login}", self.https,
+                                        words=("login", "password"))
+                    expect("canary" not in said, said)
         with self.check("ALL_PROXY=socks5h://…"):
             before = self.folder.read("socks.log").count("localhost")
             self.get(self.https, env={"ALL_PROXY": f"socks5h://127.0.0.1:{port}"})
@@ -198,7 +198,7 @@ class Proxies:
             for scheme in ("http", "https", "socks5", "socks5h"):
                 with self.check(f"{scheme}:// proxy that accepts and stays silent"):
                     result = self.fetch("--proxy", f"{scheme}://127.0.0.1:{port}", "--timeout", 0.3, self.https)
-                    expect(result.status == 1 and 0.3 <= result.seconds < 2, result.status, result.seconds, "s")
+                    expect(result.status == 1 and 0.3 <= result.seconds < 3, result.status, result.seconds, "s")
                     expect("deadline" in result.err, result.err)
         with self.check("a proxy that is not there is named"):
             result = self.fetch("--proxy", f"http://127.0.0.1:{port}", "--timeout", 1, self.https)
