@@ -78,10 +78,12 @@ awaitable<void> connect_through_http(Waits& waits, Stream& stream, const Url& pr
     if (status >= 200 && status < 300) co_return;
     std::string text =
         proxy_name(proxy) + " refused a tunnel to " + target.host_port() + " with status " + std::to_string(status);
-    if (status == 407) text += "; give the proxy's user and password in the proxy URL (http://user:password@host:port)";
+    // Some proxies, such as tinyproxy, answer a wrong password with the status of servers.
+    const bool login = status == 407 || status == 401;
+    if (login) text += "; give the proxy's user and password in the proxy URL (http://user:password@host:port)";
     ProxyError error(text);
     error.status = status;
-    error.permanent = status == 407 || status == 403;
+    error.permanent = login || status == 403;
     throw error;
 }
 

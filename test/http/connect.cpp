@@ -388,12 +388,14 @@ TEST_CASE("the tunnel of an HTTP proxy") {
     };
     CHECK(play("HTTP/1.1 200 OK\r\nx: y\r\n\r\n", false)->outcome() == "ok");
     CHECK(play("HTTP/1.1 200 OK\r\nx: y\r\n", true)->outcome() == "ProxyError");
-    const auto refused = play("HTTP/1.1 407 Auth\r\n\r\n", false);
-    const auto error = caught<ProxyError>([&] { std::rethrow_exception(refused->error); });
-    CHECK(error.status == 407);
-    CHECK(error.permanent);
-    CHECK(std::string(error.what()).find("user and password") != std::string::npos);
-    CHECK(std::string(error.what()).find("p%40ss") == std::string::npos);
+    for (const int status : {407, 401}) {
+        const auto refused = play("HTTP/1.1 " + std::to_string(status) + " Auth\r\n\r\n", false);
+        const auto error = caught<ProxyError>([&] { std::rethrow_exception(refused->error); });
+        CHECK(error.status == status);
+        CHECK(error.permanent);
+        CHECK(std::string(error.what()).find("user and password") != std::string::npos);
+        CHECK(std::string(error.what()).find("p%40ss") == std::string::npos);
+    }
     CHECK_FALSE(
         caught<ProxyError>([&] { std::rethrow_exception(play("HTTP/1.1 503 x\r\n\r\n", false)->error); }).permanent);
 }
