@@ -93,8 +93,7 @@ long bio_ctrl(BIO* bio, int command, long, void*) {
     return 0;
 }
 
-// Never freed: the default session ends its connections while the process's statics are torn down, after those that were
-// made later than itself.
+// Never freed: at the end of the process the default session ends its connections after younger statics are gone.
 BIO_METHOD* bio_method() {
     static BIO_METHOD* const method = [] {
         BIO_METHOD* const made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hfhub stream");

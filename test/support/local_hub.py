@@ -2,6 +2,7 @@
 import base64
 import contextlib
 import json
+import os
 import ssl
 import subprocess
 import traceback
@@ -28,6 +29,8 @@ class LocalHub(contextlib.AbstractContextManager):
         variables = {"HF_ENDPOINT": self.url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1",
                      "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "localhost,127.0.0.1", "PATH": "/usr/bin:/bin",
                      "HOME": str(home)}
+        # How memory is checked, by the sanitizers or by meson.
+        variables |= {name: value for name, value in os.environ.items() if name.endswith(("SAN_OPTIONS", "_PERTURB_"))}
         if token:
             variables["HF_TOKEN"] = token
         if self.authority:
