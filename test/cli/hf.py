@@ -161,7 +161,7 @@ class Scenario:
         equal(self.path(REPO, "sub/", "--local-dir", str(local)), local)
         equal(self.names(local), ["sub/a.json", "sub/deep/b.txt"])
         check(self.path(REPO, "config.json", "--cache-dir", str(cache)).is_relative_to(cache), "not below --cache-dir")
-        self.run("download", REPO, "--local-dir", "x", "--cache-dir", "y", status=1)
+        self.run("download", REPO, "--local-dir", str(local), "--cache-dir", str(cache), status=1)
 
     def dry_run(self):
         home = self.new_home()
