@@ -1,5 +1,7 @@
 #include "cli/commands/commands.hpp"
+#include "http/user_agent.hpp"
 
+#include <hfhub/environment.hpp>
 #include <hfhub/error.hpp>
 #include <hfhub/log.hpp>
 
@@ -25,9 +27,17 @@ namespace {
 
 constexpr int usage_error = 2;
 
+void print_log(LogLevel level, std::string_view text) {
+    const std::string_view prefix = level == LogLevel::warning ? "Warning: "
+                                    : level == LogLevel::error ? "Error: "
+                                                               : "";
+    std::cerr << std::string(prefix).append(text) + "\n";
+}
+
 int run(int argc, char** argv) {
     CLI::App app("Hugging Face Hub at the terminal", "hf");
     app.require_subcommand(1);
+    app.set_version_flag("-v,--version", std::string(http::version()));
     Context context;
     add_auth(app, context);
     add_download(app, context);
@@ -39,8 +49,9 @@ int run(int argc, char** argv) {
         const int status = app.exit(error);
         return status == 0 ? 0 : usage_error;
     }
-    set_log_sink([](LogLevel, std::string_view text) { std::cerr << text << "\n"; });
     try {
+        set_log_sink(print_log);
+        set_log_level(Environment::from_process().verbosity);
         return context.run();
     } catch (const std::exception& error) {
         std::cout.flush();

@@ -24,6 +24,10 @@ void Output::result(std::string_view title, const Fields& fields, std::string_vi
     }
 }
 
+void Output::note(std::string_view text) const {
+    if (format == Format::human) std::cout << text << "\n";
+}
+
 void Output::line(std::string_view name, std::string_view text) const {
     if (format == Format::json) {
         std::cout << boost::json::serialize(boost::json::object{{name, text}}) << "\n";

@@ -18,6 +18,8 @@ class Output {
 
     /// One result with its fields; the quiet form is the value of `id`.
     void result(std::string_view title, const Fields& fields, std::string_view id) const;
+    /// One line that explains what follows; for people only.
+    void note(std::string_view text) const;
     /// One line, in every form the same but quoted for JSON under `name`.
     void line(std::string_view name, std::string_view text) const;
     /// Aligned columns, an array of objects, or the first column.

@@ -29,7 +29,27 @@ std::string clock_text(double seconds) {
     return text;
 }
 
+// The end of the text, beginning with a whole character of UTF-8.
+std::string tail(const std::string& text, std::size_t bytes) {
+    if (text.size() <= bytes) return text;
+    std::size_t begin = text.size() - bytes;
+    while (begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) ++begin;
+    return "…" + text.substr(begin);
+}
+
 }  // namespace
+
+std::string progress_text(const TransferState& state) {
+    const double done = static_cast<double>(state.done), total = static_cast<double>(state.total);
+    const double rate = static_cast<double>(state.done - state.before) / std::max(state.seconds, 1e-3);
+    const int percent = state.total == 0 ? 100 : static_cast<int>(100 * (done / total));
+    std::string rate_text = human_size(rate);
+    if (!rate_text.ends_with('B')) rate_text += 'B';
+    std::string text = tail(state.name, 29) + ": " + std::to_string(percent) + "% " + human_size(done) + "/" +
+                       human_size(total) + " " + rate_text + "/s";
+    if (rate > 0 && state.done < state.total) text += ", " + clock_text((total - done) / rate) + " left";
+    return text;
+}
 
 ProgressBar::ProgressBar(const Environment& environment, bool quiet)
     : enabled_(!quiet && !environment.disable_progress_bars.value_or(false)),
@@ -65,24 +85,16 @@ void ProgressBar::update(const Progress& progress) {
 }
 
 std::string ProgressBar::line(Clock::time_point now) const {
-    std::uint64_t done = 0, total = 0, before = 0;
-    std::string running;
+    TransferState state;
     for (const auto& [name, file] : files_) {
-        done += file.done;
-        total += file.total;
-        before += file.at_start;
-        if (file.done < file.total && running.empty()) running = name;
+        state.done += file.done;
+        state.total += file.total;
+        state.before += file.at_start;
+        if (file.done < file.total && state.name.empty()) state.name = name;
     }
-    const double seconds = std::max(std::chrono::duration<double>(now - begin_).count(), 1e-3);
-    const double rate = static_cast<double>(done - before) / seconds;
-    const double left = rate > 0 ? static_cast<double>(total - done) / rate : 0;
-    const int percent =
-        total == 0 ? 100 : static_cast<int>(100 * (static_cast<double>(done) / static_cast<double>(total)));
-    std::string text =
-        running.empty() ? std::to_string(files_.size()) + (files_.size() == 1 ? " file" : " files") : running;
-    if (text.size() > 30) text = "…" + text.substr(text.size() - 29);
-    return text + ": " + std::to_string(percent) + "% " + human_size(static_cast<double>(done)) + "/" +
-           human_size(static_cast<double>(total)) + " " + human_size(rate) + "B/s, " + clock_text(left) + " left";
+    if (state.name.empty()) state.name = std::to_string(files_.size()) + (files_.size() == 1 ? " file" : " files");
+    state.seconds = std::chrono::duration<double>(now - begin_).count();
+    return progress_text(state);
 }
 
 }  // namespace hfhub::cli

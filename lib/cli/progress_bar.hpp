@@ -10,6 +10,17 @@
 
 namespace hfhub::cli {
 
+/// How far some transfers are together.
+struct TransferState {
+    std::string name;        ///< Of a file that is under way, or how many files there are.
+    std::uint64_t done = 0;  ///< Bytes.
+    std::uint64_t total = 0;
+    std::uint64_t before = 0;  ///< Part of `done` that an earlier run fetched: no part of the rate.
+    double seconds = 0;
+};
+/// "model.bin: 25% 1.0G/4.0G 100.0MB/s, 00:00:30 left"; the time is left out where it cannot be told.
+std::string progress_text(const TransferState& state);
+
 /// Shows transfers on standard error: one moving line on a terminal, a plain line every 30 s elsewhere, nothing where
 /// it is disabled. Thread-safe.
 class ProgressBar {

@@ -28,7 +28,6 @@ struct Deleter {
 using SslPtr = std::unique_ptr<SSL, Deleter<SSL_free>>;
 using SslCtxPtr = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 using SessionPtr = std::unique_ptr<SSL_SESSION, Deleter<SSL_SESSION_free>>;
-using BioMethodPtr = std::unique_ptr<BIO_METHOD, Deleter<BIO_meth_free>>;
 
 constexpr std::size_t max_remembered_sessions = 256;
 
@@ -94,15 +93,16 @@ long bio_ctrl(BIO* bio, int command, long, void*) {
     return 0;
 }
 
+// Never freed: at the end of the process the default session ends its connections after younger statics are gone.
 BIO_METHOD* bio_method() {
-    static const BioMethodPtr method = [] {
-        BioMethodPtr made(BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hfhub stream"));
-        BIO_meth_set_read_ex(made.get(), bio_read);
-        BIO_meth_set_write_ex(made.get(), bio_write);
-        BIO_meth_set_ctrl(made.get(), bio_ctrl);
+    static BIO_METHOD* const method = [] {
+        BIO_METHOD* const made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hfhub stream");
+        BIO_meth_set_read_ex(made, bio_read);
+        BIO_meth_set_write_ex(made, bio_write);
+        BIO_meth_set_ctrl(made, bio_ctrl);
         return made;
     }();
-    return method.get();
+    return method;
 }
 
 TlsStream::Impl* impl_of(BIO* bio) { return static_cast<TlsStream::Impl*>(BIO_get_data(bio)); }

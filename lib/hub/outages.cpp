@@ -19,8 +19,9 @@ bool is_outage(const std::exception_ptr& failure) {
 }
 
 Outages& Outages::global() {
-    static Outages outages;
-    return outages;
+    // Never destroyed: the default session ends after statics that are younger than it.
+    static auto* const outages = new Outages;
+    return *outages;
 }
 
 bool Outages::same(const Outage& outage, const Owner& owner, const std::string& endpoint) {

@@ -1,4 +1,5 @@
 #include "cli/commands/commands.hpp"
+#include "core/log.hpp"
 
 #include <hfhub/error.hpp>
 #include <hfhub/hub/hf_api.hpp>
@@ -21,7 +22,7 @@ int print_whoami(const Context& context) {
         for (const WhoAmIOrg& org : me.orgs) orgs += (orgs.empty() ? "" : ",") + org.name;
         Output::Fields fields = {{"user", me.name}};
         if (!orgs.empty()) fields.emplace_back("orgs", orgs);
-        if (api.endpoint() != "https://huggingface.co") fields.emplace_back("endpoint", api.endpoint());
+        if (api.endpoint() != "https://huggingface.co") fields.emplace_back("endpoint", redact(api.endpoint()));
         context.output.result("Logged in", fields, me.name);
         return 0;
     } catch (const LocalTokenNotFoundError&) {

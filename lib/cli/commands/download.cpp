@@ -1,12 +1,15 @@
 #include "cli/commands/commands.hpp"
+#include "cli/file_choice.hpp"
 #include "cli/progress_bar.hpp"
-#include "core/glob.hpp"
+#include "hub/call.hpp"
+#include "hub/snapshot_listing.hpp"
 
 #include <hfhub/error.hpp>
 #include <hfhub/hub/hf_api.hpp>
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <iostream>
 #include <memory>
@@ -24,17 +27,41 @@ struct Arguments {
     unsigned max_workers = 8;
 };
 
-bool is_pattern(const std::string& name) {
-    return name.find_first_of("*?[") != std::string::npos || name.ends_with('/');
-}
+/// What is printed in the end: a path, or in a dry run a plan.
+struct Outcome {
+    std::string path{};
+    std::vector<DryRunFileInfo> plan{};
+};
 
 // "datasets/org/name" says the type too, as web addresses do.
-void split_repo_type(Arguments& arguments) {
+void split_repo_type(Arguments& arguments, bool type_given) {
+    if (std::count(arguments.repo_id.begin(), arguments.repo_id.end(), '/') != 2) return;
     for (const std::string type : {"model", "dataset", "space", "kernel"}) {
         const std::string prefix = type + "s/";
         if (!arguments.repo_id.starts_with(prefix)) continue;
+        if (type_given) {
+            throw CLI::ValidationError(
+                "REPO_ID", "the type of the repository is given twice: by '" + prefix + "' and by --repo-type");
+        }
         arguments.repo_id.erase(0, prefix.size());
         arguments.repo_type = type;
+        return;
+    }
+}
+
+void check(const Arguments& arguments) {
+    if (!arguments.local_dir.empty() && !arguments.cache_dir.empty()) {
+        throw InvalidArgumentError("--local-dir and --cache-dir exclude each other");
+    }
+    if (arguments.include.empty() && arguments.exclude.empty()) return;
+    const std::string option = arguments.include.empty() ? "--exclude" : "--include";
+    for (const std::string& name : arguments.filenames) {
+        if (!name.ends_with('/')) continue;
+        throw InvalidArgumentError("the folder '" + name + "' and " + option + " exclude each other; use --include '" +
+                                   name + "*'");
+    }
+    if (!arguments.filenames.empty()) {
+        std::cerr << "Warning: --include and --exclude are ignored, because files are named\n";
     }
 }
 
@@ -50,80 +77,44 @@ HfHubDownloadOptions options_of(const Arguments& arguments, const Context& conte
     return options;
 }
 
-struct Listing {
-    std::vector<std::string> files;
-    std::string commit;
-};
-
-template <class Info>
-Listing listing_of(const Info& info) {
-    Listing listing;
-    listing.commit = info.sha.value_or("");
-    for (const RepoSibling& sibling : info.siblings.value_or(std::vector<RepoSibling>())) {
-        listing.files.push_back(sibling.rfilename);
-    }
-    return listing;
+hub::SnapshotListing list_files(const HfApi& api, const Arguments& arguments, const Context& context) {
+    hub::SnapshotRequest request;
+    request.repo_type = arguments.repo_type;
+    request.repo_id = arguments.repo_id;
+    request.revision = arguments.revision;
+    request.cache_dir = arguments.cache_dir;
+    request.local_dir = arguments.local_dir;
+    request.force_download = arguments.force_download;
+    request.dry_run = arguments.dry_run;
+    if (!context.token.empty()) request.token = Token(context.token);
+    return call<Blocking>(api, hub::list_snapshot, request);
 }
 
-Listing list_files(const HfApi& api, const Arguments& arguments, const Context& context) {
-    Token token;
-    if (!context.token.empty()) token = context.token;
-    if (arguments.repo_type == "model") {
-        return listing_of(api.model_info(arguments.repo_id, {.revision = arguments.revision, .token = token}));
-    }
-    RepoDetailsOptions options;
-    options.revision = arguments.revision;
-    options.token = token;
-    if (arguments.repo_type == "dataset") return listing_of(api.dataset_info(arguments.repo_id, options));
-    if (arguments.repo_type == "space") return listing_of(api.space_info(arguments.repo_id, options));
-    throw InvalidArgumentError("several files of a " + arguments.repo_type + " cannot be chosen: name one file");
-}
-
-void print_plan(const Context& context, const std::vector<DryRunFileInfo>& plan) {
-    std::vector<std::vector<std::string>> rows;
-    for (const DryRunFileInfo& file : plan) {
-        const std::string size = file.file_size ? human_size(static_cast<double>(*file.file_size)) : "-";
-        rows.push_back({file.filename, file.will_download ? size : "-"});
-    }
-    context.output.table({"file", "size"}, rows);
-}
-
-// The folder that holds all files: what is left of a path when the file's name is taken away.
-std::string folder_of(const std::filesystem::path& path, const std::string& filename) {
-    const std::string text = path.string();
-    return text.substr(0, text.size() - filename.size() - 1);
-}
-
-int download_several(const HfApi& api, const Arguments& arguments, const Context& context, const ProgressBar& bar) {
-    const Listing listing = list_files(api, arguments, context);
-    std::vector<std::string> allow = arguments.filenames;
-    allow.insert(allow.end(), arguments.include.begin(), arguments.include.end());
-    const auto files =
-        filter_paths(listing.files, allow.empty() ? std::nullopt : std::optional(allow), arguments.exclude);
-    if (files.empty()) throw InvalidArgumentError("no file of " + arguments.repo_id + " fits the names and patterns");
-    HfHubDownloadOptions options = options_of(arguments, context, bar);
-    // All files of one commit, even if the branch moves meanwhile.
-    if (!listing.commit.empty()) options.revision = listing.commit;
+Outcome download_one(const HfApi& api, const Arguments& arguments, const std::string& file,
+                     const HfHubDownloadOptions& options) {
+    Outcome outcome;
     if (arguments.dry_run) {
-        std::vector<DryRunFileInfo> plan;
-        for (const std::string& file : files)
-            plan.push_back(api.hf_hub_download_dry_run(arguments.repo_id, file, options));
-        print_plan(context, plan);
-        return 0;
+        outcome.plan.push_back(api.hf_hub_download_dry_run(arguments.repo_id, file, options));
+    } else {
+        outcome.path = api.hf_hub_download(arguments.repo_id, file, options).string();
     }
+    return outcome;
+}
+
+/// Some files at a time; after the first failure no further ones.
+void download_all(const HfApi& api, const Arguments& arguments, const std::vector<std::string>& files,
+                  const HfHubDownloadOptions& options) {
     std::atomic<std::size_t> next = 0;
     std::mutex mutex;
-    std::string folder;
     std::exception_ptr failure;
     const auto work = [&] {
         for (std::size_t i = next++; i < files.size(); i = next++) {
             try {
-                const auto path = api.hf_hub_download(arguments.repo_id, files[i], options);
-                const std::lock_guard lock(mutex);
-                folder = folder_of(path, files[i]);
+                api.hf_hub_download(arguments.repo_id, files[i], options);
             } catch (...) {
                 const std::lock_guard lock(mutex);
                 if (!failure) failure = std::current_exception();
+                next = files.size();
             }
         }
     };
@@ -133,28 +124,74 @@ int download_several(const HfApi& api, const Arguments& arguments, const Context
         for (std::size_t i = 0; i < count; ++i) threads.emplace_back(work);
     }
     if (failure) std::rethrow_exception(failure);
-    context.output.line("path", folder);
-    return 0;
 }
 
-int download(Arguments arguments, const Context& context) {
-    split_repo_type(arguments);
+/// Of the names and patterns; throws where none is there, and where one is missing that can not be fetched now.
+std::vector<std::string> chosen_files(const Arguments& arguments, const hub::SnapshotListing& listing) {
+    FileChoice choice = choose_files(listing.files, arguments.filenames, arguments.include, arguments.exclude);
+    const std::string place = arguments.repo_id + (arguments.revision.empty() ? "" : " at " + arguments.revision);
+    std::string missing;
+    for (const std::string& name : choice.unmatched) missing += (missing.empty() ? "'" : ", '") + name + "'";
+    if (listing.commit.empty() && (choice.files.empty() || !missing.empty())) {
+        throw LocalEntryNotFoundError((missing.empty() ? "what is asked for" : missing) + " of " + place +
+                                      " is not on this machine, and the Hub could not be asked for it");
+    }
+    if (choice.files.empty()) throw InvalidArgumentError("no file of " + place + " fits the names and patterns");
+    if (!missing.empty()) std::cerr << "Warning: no file of " << place << " fits " << missing << "\n";
+    return std::move(choice.files);
+}
+
+Outcome download_several(const HfApi& api, const Arguments& arguments, const Context& context, const ProgressBar& bar) {
+    const hub::SnapshotListing listing = list_files(api, arguments, context);
+    const std::vector<std::string> files = chosen_files(arguments, listing);
+    HfHubDownloadOptions options = options_of(arguments, context, bar);
+    const bool one = arguments.filenames.size() == 1 && arguments.filenames == files;
+    if (one) return download_one(api, arguments, files.front(), options);
+    Outcome outcome;
+    // All files of one commit, even if the branch moves meanwhile.
+    options.revision = listing.commit;
+    if (arguments.dry_run) {
+        for (const std::string& file : files) {
+            outcome.plan.push_back(api.hf_hub_download_dry_run(arguments.repo_id, file, options));
+        }
+        return outcome;
+    }
+    if (!listing.commit.empty()) download_all(api, arguments, files, options);
+    outcome.path = listing.folder.string();
+    return outcome;
+}
+
+void print_plan(const Context& context, const std::vector<DryRunFileInfo>& plan) {
+    std::vector<std::vector<std::string>> rows;
+    std::size_t count = 0;
+    std::uint64_t total = 0;
+    for (const DryRunFileInfo& file : plan) {
+        const std::string size = file.file_size ? human_size(static_cast<double>(*file.file_size)) : "-";
+        rows.push_back({file.filename, file.will_download ? size : "-"});
+        if (!file.will_download) continue;
+        ++count;
+        total += file.file_size.value_or(0);
+    }
+    context.output.note("[dry-run] Will download " + std::to_string(count) + " files (out of " +
+                        std::to_string(plan.size()) + ") totalling " + human_size(static_cast<double>(total)) + ".");
+    context.output.table({"file", "size"}, rows);
+}
+
+int download(const Arguments& arguments, const Context& context) {
+    check(arguments);
     const HfApi api;
-    std::string result;
+    Outcome outcome;
     {
         const ProgressBar bar(Session().environment(), context.output.format != Format::human);
-        const bool one = arguments.filenames.size() == 1 && arguments.include.empty() && arguments.exclude.empty() &&
-                         !is_pattern(arguments.filenames.front());
-        if (!one) return download_several(api, arguments, context, bar);
-        const HfHubDownloadOptions options = options_of(arguments, context, bar);
-        const std::string& file = arguments.filenames.front();
-        if (arguments.dry_run) {
-            print_plan(context, {api.hf_hub_download_dry_run(arguments.repo_id, file, options)});
-            return 0;
-        }
-        result = api.hf_hub_download(arguments.repo_id, file, options).string();
+        const bool one = arguments.filenames.size() == 1 && !is_pattern(arguments.filenames.front());
+        outcome = one ? download_one(api, arguments, arguments.filenames.front(), options_of(arguments, context, bar))
+                      : download_several(api, arguments, context, bar);
     }
-    context.output.line("path", result);
+    if (arguments.dry_run) {
+        print_plan(context, outcome.plan);
+    } else {
+        context.output.line("path", outcome.path);
+    }
     return 0;
 }
 
@@ -166,11 +203,19 @@ void add_download(CLI::App& app, Context& context) {
     command->add_option("repo_id", arguments->repo_id, "Repository, such as org/name or datasets/org/name")->required();
     command->add_option("filenames", arguments->filenames,
                         "Files, patterns or folders (dir/); all files where none is given");
-    command->add_option("--type,--repo-type", arguments->repo_type, "model, dataset, space or kernel")
-        ->check(CLI::IsMember({"model", "dataset", "space", "kernel"}));
+    CLI::Option* const type =
+        command->add_option("--type,--repo-type", arguments->repo_type, "model, dataset, space or kernel")
+            ->check(CLI::IsMember({"model", "dataset", "space", "kernel"}));
     command->add_option("--revision", arguments->revision, "Branch, tag or commit");
-    command->add_option("--include", arguments->include, "Patterns of files to download")->take_all();
-    command->add_option("--exclude", arguments->exclude, "Patterns of files to leave out")->take_all();
+    // One value each time: what follows may be a file's name.
+    command->add_option("--include", arguments->include, "Pattern of files to download; may be repeated")
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->take_all();
+    command->add_option("--exclude", arguments->exclude, "Pattern of files to leave out; may be repeated")
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->take_all();
     command->add_option("--cache-dir", arguments->cache_dir, "Cache folder");
     command->add_option("--local-dir", arguments->local_dir, "Put the files there instead of into the cache");
     command->add_flag("--force-download,!--no-force-download", arguments->force_download,
@@ -178,8 +223,10 @@ void add_download(CLI::App& app, Context& context) {
     command->add_flag("--dry-run,!--no-dry-run", arguments->dry_run, "Show what would be downloaded");
     command->add_option("--max-workers", arguments->max_workers, "Files at a time (8)");
     add_common_options(*command, context);
-    command->callback(
-        [arguments, &context] { context.run = [arguments, &context] { return download(*arguments, context); }; });
+    command->callback([arguments, type, &context] {
+        split_repo_type(*arguments, type->count() > 0);
+        context.run = [arguments, &context] { return download(*arguments, context); };
+    });
 }
 
 }  // namespace hfhub::cli

@@ -1,4 +1,5 @@
 #include "cli/commands/commands.hpp"
+#include "core/log.hpp"
 #include "core/token.hpp"
 #include "http/user_agent.hpp"
 
@@ -28,7 +29,7 @@ int print_environment(const Context& context) {
         {"Platform", platform()},
         {"Token path ?", environment.token_path.string()},
         {"Has saved token ?", truth(active_token(environment).has_value())},
-        {"ENDPOINT", environment.endpoint},
+        {"ENDPOINT", redact(environment.endpoint)},
         {"HF_HUB_CACHE", environment.hub_cache.string()},
         {"HF_ASSETS_CACHE", environment.assets_cache.string()},
         {"HF_TOKEN_PATH", environment.token_path.string()},
