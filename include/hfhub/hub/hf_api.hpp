@@ -11,6 +11,7 @@
 #include <hfhub/hub/api_handle.hpp>
 #include <hfhub/hub/commits.hpp>
 #include <hfhub/hub/download.hpp>
+#include <hfhub/hub/refs.hpp>
 #include <hfhub/hub/repos.hpp>
 #include <hfhub/hub/search.hpp>
 #include <hfhub/hub/spaces.hpp>
@@ -31,6 +32,7 @@ namespace hfhub {
 template <class Mode>
 class BasicHfApi : public BasicCommits<Mode>,
                    public BasicDownload<Mode>,
+                   public BasicRefs<Mode>,
                    public BasicRepos<Mode>,
                    public BasicSearch<Mode>,
                    public BasicSpaces<Mode>,
