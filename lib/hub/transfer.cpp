@@ -7,6 +7,7 @@
 #include "http/status_error.hpp"
 #include "http/wait.hpp"
 #include "http/workers.hpp"
+#include "hub/cache_layout.hpp"
 #include "hub/file_metadata.hpp"
 #include "hub/range_answer.hpp"
 #include "hub/ranges.hpp"
@@ -54,6 +55,10 @@ bool is_final(const std::exception_ptr& failure) {
     } catch (...) {
         return false;
     }
+}
+
+bool is_checked_by_hash(const PartContent& content) {
+    return content.verify_hash && (is_sha256(content.etag) || is_git_sha1(content.etag));
 }
 
 class Transfer {
@@ -184,8 +189,8 @@ awaitable<void> Transfer::attempt() {
     }
     const std::string_view etag = response.headers.value("etag");
     const bool other = held > 0 && !validator_.empty() && is_strong_etag(etag) && etag != validator_;
-    if (other && decision.use == AnswerUse::append) {
-        // It went on although the file is not the same any more: some servers know Range but not If-Range.
+    if (other && decision.use == AnswerUse::append && !is_checked_by_hash(part_->content())) {
+        // Some servers know Range but not If-Range, and here no hash would tell a mixture.
         validator_.clear();
         co_await drop();
         co_return;

@@ -2,9 +2,11 @@
 
 // Arguments of a recorded call, as what the C++ method takes.
 
+#include "core/base64.hpp"
 #include "core/mapping.hpp"
 #include "core/owned.hpp"
 
+#include <hfhub/hub/commits.hpp>
 #include <hfhub/inference/chat.hpp>
 #include <hfhub/string_list.hpp>
 #include <hfhub/token.hpp>
@@ -99,6 +101,29 @@ class Arguments {
             read(value, texts, name);
             out = texts;
         }
+    }
+    void read(const json::value& value, UploadSource& out, std::string_view name) {
+        const json::value* bytes = find_member(value, "$bytes");
+        std::string_view text;
+        read(bytes ? *bytes : value, text, name);
+        out = bytes ? UploadSource::bytes(arena_.keep(base64_decode(text))) : UploadSource(text);
+    }
+    void read(const json::value& value, CommitOperation& out, std::string_view name) {
+        const std::string kind(text_member(value, "$op"));
+        if (kind == "Add") {
+            read(value, out.emplace<CommitOperationAdd>(), name);
+        } else if (kind == "Delete") {
+            read(value, out.emplace<CommitOperationDelete>(), name);
+        } else if (kind == "Copy") {
+            read(value, out.emplace<CommitOperationCopy>(), name);
+        } else {
+            throw Unsupported("no commit operation " + kind);
+        }
+    }
+    void read(const json::value& value, CommitOperations& out, std::string_view name) {
+        std::span<const CommitOperation> operations;
+        read(value, operations, name);
+        out = operations;
     }
     void read(const json::value& value, JsonView& out, std::string_view) { out = JsonView(value); }
     void read(const json::value& value, ChatMessages& out, std::string_view name) {

@@ -265,7 +265,7 @@ class Server:
             piece = base64.b64decode(event["base64"]) if isinstance(event, dict) else event.encode()
             writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
             await writer.drain()
-        if events:
+        if events is not None:
             writer.write(b"0\r\n\r\n")
         elif method != "HEAD" and not bodiless:
             writer.write(data[:cut])

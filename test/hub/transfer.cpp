@@ -202,7 +202,7 @@ TEST_CASE("a rest of another version is not appended where the server knows no I
         if (number == 1) return cut(rest_of(content, seen, "\"one\""), 400);
         return rest_of(content, seen, "\"two\"");
     });
-    CHECK(read(hub.download()) == content);
+    CHECK(read(hub.download({.verify_hash = false})) == content);
     CHECK(hub.server.summary() == Requests{"HEAD", "GET", "GET bytes=400-", "GET"});
 }
 
