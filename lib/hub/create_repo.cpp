@@ -150,7 +150,7 @@ awaitable<void> wait_until(Client client, http::Clock::time_point when) {
 
 /// The Hub makes one repository of an owner at a time; it is asked again until the other one is done.
 awaitable<json::value> post_when_free(Client client, json::value payload, OwnedToken token) {
-    const http::RetryPolicy policy{.base = client.session().options().backoff_base, .cap = client.options().backoff_cap};
+    const http::RetryPolicy policy{.base = client.options().backoff_base, .cap = client.options().backoff_cap};
     const auto give_up = std::min(client.deadline(), http::Clock::now() + longest_conflict);
     for (int attempt = 1;; ++attempt) {
         http::Request request = client.request(http::Method::post, "/api/repos/create", token);
