@@ -1,6 +1,7 @@
 #include "http/session.hpp"
 
 #include "core/log.hpp"
+#include "http/running_here.hpp"
 #include "http/user_agent.hpp"
 
 #include <hfhub/mode.hpp>
@@ -9,8 +10,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/strand.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <openssl/ssl.h>
 
 #include <future>
@@ -77,27 +76,6 @@ PipelineOptions pipeline_options_of(const SessionOptions& options) {
 }
 
 thread_local const asio::io_context* running_context = nullptr;
-
-// Executors tell whether this thread is theirs by one thing that all of them have: what they do with a dispatch.
-template <class Executor>
-bool runs_inline(const Executor& executor) {
-    const auto here = std::make_shared<bool>(false);
-    asio::dispatch(executor, [here, caller = std::this_thread::get_id()] {
-        if (std::this_thread::get_id() == caller) *here = true;
-    });
-    return *here;
-}
-
-// Outside of a strand its threads are no less busy with whoever waits on them.
-bool strand_runs_here(const asio::any_io_executor& executor) {
-    const auto inner = [&]<class Inner>(const Inner*) {
-        const auto* strand = executor.target<asio::strand<Inner>>();
-        return strand != nullptr && runs_inline(strand->get_inner_executor());
-    };
-    return inner(static_cast<const asio::io_context::executor_type*>(nullptr)) ||
-           inner(static_cast<const asio::thread_pool::executor_type*>(nullptr)) ||
-           inner(static_cast<const asio::any_io_executor*>(nullptr));
-}
 
 // Callers know cancellation by the library's own name, however deep it was noticed.
 std::exception_ptr translated(std::exception_ptr error) {
@@ -171,7 +149,7 @@ bool SessionState::on_io_thread() const noexcept { return own_ && running_contex
 
 bool SessionState::runs_here() const {
     if (own_) return on_io_thread();
-    return runs_inline(executor_) || strand_runs_here(executor_);
+    return running_here(executor_);
 }
 
 void SessionState::spawn(awaitable<void> work, asio::cancellation_slot slot, Completion completion) {
