@@ -28,6 +28,9 @@ struct Playing {
     bool headers_sent = false, over = false, reset = false;
     std::size_t next = 0;
 
+    /// Whether the client has left it while it had not ended.
+    bool abandoned() const { return !reset && (!over || script.end == Script::End::never); }
+
     void play(H2Peer& peer) {
         while (!over && Clock::now() >= due) {
             if (!headers_sent) {
@@ -143,8 +146,9 @@ void ModelServer::serve_http2(Peer& peer) {
         }
         const std::string out = h2.take();
         sent_ += out.size();
-        if (!out.empty() && !peer.write(out)) return;
+        if (!out.empty()) peer.write(out);
     }
+    for (const Playing& one : answers) cancelled_ += one.abandoned() ? 1 : 0;
 }
 
 }  // namespace hfhub::test

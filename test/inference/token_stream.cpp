@@ -111,6 +111,30 @@ TEST_CASE("a stream outlives what made it, and its session's end") {
     }
 }
 
+TEST_CASE("the last handle of a session may be a stream that ends on the session's own thread") {
+    for (const bool http2 : {false, true}) {
+        CAPTURE(http2);
+        ModelServer server(http2, hanging(5));
+        std::weak_ptr<http::SessionState> state;
+        {
+            Fixture one(server, http2);
+            const auto own = one.session.state();
+            state = own;
+            auto stream = std::make_shared<ChatStream<Blocking>>(one.blocking().chat_completion_stream("Hi"));
+            CHECK(stream->next()->text() == "a");
+            std::promise<void> gone;
+            own->post([ready = gone.get_future().share(), moved = std::move(stream)]() mutable {
+                ready.wait();
+                moved.reset();
+            });
+            one.session = Session(options_for(false));
+            gone.set_value();
+        }
+        CHECK(server.sees_cancelled(1));
+        CHECK(server.sees([&] { return state.expired(); }));
+    }
+}
+
 TEST_CASE("a reader that does not read holds the server back") {
     for (const bool http2 : {false, true}) {
         CAPTURE(http2);
