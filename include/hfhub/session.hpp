@@ -95,21 +95,25 @@ class Session {
     /// A session with an I/O thread of its own.
     explicit Session(SessionOptions options);
     /// A session on the application's executor: no thread of its own, and no hop for coroutines that run there. An
-    /// executor with several threads is to be wrapped in a strand. Blocking calls need another thread to run it.
+    /// executor with several threads is to be wrapped in a strand. Blocking calls need another thread to run it: on a
+    /// thread that does they throw std::logic_error.
     Session(asio::any_io_executor executor, SessionOptions options);
 
     const Environment& environment() const noexcept;
     const SessionOptions& options() const noexcept;
     asio::any_io_executor executor() const noexcept;
-    /// Connection counters of this moment. Not from the I/O thread.
+    /// Connection counters of this moment. Throws std::logic_error on a thread that runs the executor.
     SessionStats stats() const;
     /// Ends requests under way with CancelledError and closes all connections; the session is of no use afterwards.
     void close();
 
     /// The library's own view of the session.
     const std::shared_ptr<http::SessionState>& state() const noexcept { return state_; }
+    /// A handle of the session with that state; nothing where the last one has gone.
+    static std::optional<Session> of(const std::shared_ptr<http::SessionState>& state);
 
   private:
+    Session(std::shared_ptr<http::SessionState> state, std::shared_ptr<void> owner) noexcept;
     std::shared_ptr<http::SessionState> state_;
     std::shared_ptr<void> owner_;  // shared by the handles only: its end shuts the state down
 };

@@ -7,6 +7,7 @@
 namespace hfhub {
 
 /// Which token a call sends: Python's `token: str | bool | None`. A view: a given text is copied when the call is made.
+/// Null, as std::getenv gives it, is no choice, as Token() is; a text that is empty or blank is one, and sends none.
 class Token {
   public:
     enum class Kind : std::uint8_t {
@@ -18,7 +19,7 @@ class Token {
 
     constexpr Token() noexcept = default;
     constexpr Token(bool required) noexcept : kind_(required ? Kind::required : Kind::anonymous) {}
-    constexpr Token(const char* text) noexcept : kind_(Kind::given), text_(text) {}
+    constexpr Token(const char* text) noexcept : kind_(text ? Kind::given : Kind::implicit), text_(text ? text : "") {}
     constexpr Token(std::string_view text) noexcept : kind_(Kind::given), text_(text) {}
     Token(const std::string& text) noexcept : kind_(Kind::given), text_(text) {}
 

@@ -199,6 +199,7 @@ class DecodingReader : public BodyReader {
 
     // What arrives is coded: it must not go to the reader's destination.
     awaitable<std::size_t> wait(std::span<std::byte>) override { return inner_->wait({}); }
+    void set_idle_timeout(std::chrono::milliseconds idle) override { inner_->set_idle_timeout(idle); }
 
   private:
     /// Decodes until there is output or no input is left.

@@ -1,14 +1,15 @@
 #include "http/session.hpp"
 
 #include "core/log.hpp"
+#include "http/running_here.hpp"
 #include "http/user_agent.hpp"
 
 #include <hfhub/mode.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/system_executor.hpp>
 #include <openssl/ssl.h>
 
 #include <future>
@@ -146,6 +147,11 @@ void SessionState::run_thread() {
 
 bool SessionState::on_io_thread() const noexcept { return own_ && running_context == own_.get(); }
 
+bool SessionState::runs_here() const {
+    if (own_) return on_io_thread();
+    return running_here(executor_);
+}
+
 void SessionState::spawn(awaitable<void> work, asio::cancellation_slot slot, Completion completion) {
     auto finish = [state = shared_from_this(), completion = std::move(completion)](std::exception_ptr error) {
         completion(translated(std::move(error)));
@@ -228,10 +234,10 @@ struct Initiate {
 
 void wait_for(const Session& session, awaitable<void> work, const std::stop_token& stop) {
     const auto& state = session.state();
-    if (state->on_io_thread()) {
+    if (state->runs_here()) {
         throw std::logic_error(
-            "a blocking call of hfhub was made on the session's own I/O thread, where it would wait for itself; "
-            "use the coroutine client there");
+            "a blocking call of hfhub was made on a thread that runs the session's executor (its I/O thread, or the "
+            "application's), where it would wait for itself; use the coroutine client there");
     }
     const auto call = std::make_shared<Call>();
     const bool posted = state->post([state, call, work = std::move(work)]() mutable {
@@ -269,8 +275,19 @@ SessionOptions::SessionOptions(Environment environment) : environment(std::move(
 
 namespace {
 
+// An object and no deleter: that would live as long as the state's weak reference, and hold the state.
+struct Owner {
+    explicit Owner(std::shared_ptr<http::SessionState> owned) : state(std::move(owned)) {}
+    Owner(const Owner&) = delete;
+    Owner& operator=(const Owner&) = delete;
+    ~Owner() { state->end(); }
+    std::shared_ptr<http::SessionState> state;
+};
+
 std::shared_ptr<void> owner_of(const std::shared_ptr<http::SessionState>& state) {
-    return std::shared_ptr<void>(nullptr, [state](void*) { state->end(); });
+    std::shared_ptr<void> owner = std::make_shared<Owner>(state);
+    state->set_handles(owner);
+    return owner;
 }
 
 struct Defaults {
@@ -309,11 +326,20 @@ Session::Session() {
     *this = *defaults().session;
 }
 
+Session::Session(std::shared_ptr<http::SessionState> state, std::shared_ptr<void> owner) noexcept
+    : state_(std::move(state)), owner_(std::move(owner)) {}
+
 Session::Session(SessionOptions options)
     : state_(http::SessionState::make(std::nullopt, std::move(options))), owner_(owner_of(state_)) {}
 
 Session::Session(asio::any_io_executor executor, SessionOptions options)
     : state_(http::SessionState::make(std::move(executor), std::move(options))), owner_(owner_of(state_)) {}
+
+std::optional<Session> Session::of(const std::shared_ptr<http::SessionState>& state) {
+    std::optional<Session> handle;
+    if (auto owner = state->handles()) handle.emplace(Session(state, std::move(owner)));
+    return handle;
+}
 
 const Environment& Session::environment() const noexcept { return state_->options().environment; }
 
@@ -322,8 +348,8 @@ const SessionOptions& Session::options() const noexcept { return state_->options
 asio::any_io_executor Session::executor() const noexcept { return state_->executor(); }
 
 SessionStats Session::stats() const {
-    if (state_->on_io_thread())
-        throw std::logic_error("Session::stats() waits for the I/O thread and was called on it");
+    if (state_->runs_here())
+        throw std::logic_error("Session::stats() waits for the session's executor and was called on its thread");
     std::promise<http::PoolStats> promise;
     asio::post(state_->executor(), [&] { promise.set_value(state_->pool().stats()); });
     const http::PoolStats stats = promise.get_future().get();

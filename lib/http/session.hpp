@@ -34,7 +34,8 @@ class SessionState : public std::enable_shared_from_this<SessionState> {
 
     const SessionOptions& options() const noexcept { return options_; }
     const asio::any_io_executor& executor() const noexcept { return executor_; }
-    bool on_io_thread() const noexcept;
+    /// Whether this thread runs the executor: who waits here for what runs there may wait for ever.
+    bool runs_here() const;
     /// Runs `work` on the executor, from any thread; false where the session has ended and nothing would run it.
     template <class Work>
     bool post(Work work) {
@@ -60,7 +61,12 @@ class SessionState : public std::enable_shared_from_this<SessionState> {
     void set_transport(std::unique_ptr<Transport> transport);
     Transport& pool_transport() noexcept { return pool_transport_; }
 
+    /// What all handles share, and which ends the state with the last of them.
+    void set_handles(std::weak_ptr<void> handles) noexcept { handles_ = std::move(handles); }
+    std::shared_ptr<void> handles() const noexcept { return handles_.lock(); }
+
   private:
+    bool on_io_thread() const noexcept;
     SessionState(std::unique_ptr<asio::io_context> own, asio::any_io_executor executor, SessionOptions options);
     void run_thread();
     void shut_down();
@@ -79,6 +85,7 @@ class SessionState : public std::enable_shared_from_this<SessionState> {
     std::unique_ptr<Pipeline> pipeline_;
     std::thread thread_;
     std::atomic<bool> closed_ = false;
+    std::weak_ptr<void> handles_;  // written once, before anyone else sees the state
     std::mutex end_mutex_;
     bool ended_ = false;  // the I/O thread runs out of work and is not to be given more
 };

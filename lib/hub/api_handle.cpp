@@ -4,7 +4,7 @@
 
 namespace hfhub {
 
-ApiHandle::ApiHandle(Session session, const HfApiOptions& options) {
+ApiHandle::ApiHandle(Session session, const HfApiOptions& options) : session_(std::move(session)) {
     hub::Client::Settings settings;
     settings.endpoint = options.endpoint;
     settings.token_kind = options.token.kind();
@@ -13,7 +13,7 @@ ApiHandle::ApiHandle(Session session, const HfApiOptions& options) {
     settings.library_version = options.library_version;
     settings.user_agent = options.user_agent;
     settings.headers = options.headers;
-    client_ = std::make_shared<const hub::Client>(std::move(session), std::move(settings));
+    client_ = std::make_shared<const hub::Client>(session_->state(), std::move(settings));
 }
 
 const std::string& ApiHandle::endpoint() const noexcept { return client_->endpoint(); }
@@ -21,7 +21,7 @@ const std::string& ApiHandle::endpoint() const noexcept { return client_->endpoi
 void ApiHandle::set_timeout(std::chrono::milliseconds timeout) {
     hub::Client::Settings settings = client_->settings();
     settings.timeout = timeout;
-    client_ = std::make_shared<const hub::Client>(client_->session(), std::move(settings));
+    client_ = std::make_shared<const hub::Client>(session_->state(), std::move(settings));
 }
 
 }  // namespace hfhub

@@ -36,9 +36,8 @@ typename Mode::template result<Result> call(const ApiHandle& api, awaitable<Resu
                                             const Args&... args) {
     static_assert(!(detail::is_view<Params> || ...), "the coroutine outlives the call: let it own its parameters");
     hub::Client client = api.client().begin_call();
-    const Session session = client.session();
     awaitable<Result> operation = work(std::move(client), Params(args)...);
-    return Mode::template run<Result>(session, std::move(operation), api.stop());
+    return Mode::template run<Result>(api.session(), std::move(operation), api.stop());
 }
 
 }  // namespace hfhub

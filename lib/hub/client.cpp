@@ -21,14 +21,14 @@ namespace {
 constexpr std::size_t max_error_body = 64 * 1024;
 constexpr std::size_t max_json_body = 64 * 1024 * 1024;
 
-std::string user_agent_of(const Session& session, const Client::Settings& settings) {
-    std::string application = session.options().user_agent;
+std::string user_agent_of(const SessionOptions& options, const Client::Settings& settings) {
+    std::string application = options.user_agent;
     if (!settings.library_name.empty()) {
         application = settings.library_name + "/" +
                       (settings.library_version.empty() ? "None" : settings.library_version) +
                       (application.empty() ? "" : "; " + application);
     }
-    std::string text = http::user_agent(application, session.environment().user_agent_origin);
+    std::string text = http::user_agent(application, options.environment.user_agent_origin);
     for (const auto& [name, value] : settings.user_agent) {
         const std::string part = value.empty() ? name : name + "/" + value;
         if (("; " + text + ";").find("; " + part + ";") == std::string::npos) text += "; " + part;
@@ -40,8 +40,8 @@ bool has_line_end(std::string_view text) { return text.find_first_of(std::string
 
 }  // namespace
 
-Client::Client(Session session, Settings settings) {
-    if (settings.endpoint.empty()) settings.endpoint = session.environment().endpoint;
+Client::Client(std::shared_ptr<http::SessionState> state, Settings settings) {
+    if (settings.endpoint.empty()) settings.endpoint = state->options().environment.endpoint;
     while (settings.endpoint.ends_with('/')) settings.endpoint.pop_back();
     (void)Url::parse(settings.endpoint);
     for (const auto& [name, value] : settings.headers) {
@@ -49,14 +49,40 @@ Client::Client(Session session, Settings settings) {
             throw InvalidArgumentError("the header field \"" + name + "\" holds a line end or NUL");
         }
     }
-    std::string agent = user_agent_of(session, settings);
-    shared_ = std::make_shared<const Shared>(Shared{std::move(session), std::move(settings), std::move(agent)});
+    std::string agent = user_agent_of(state->options(), settings);
+    shared_ = std::make_shared<const Shared>(Shared{std::move(state), std::move(settings), std::move(agent)});
+}
+
+const SessionOptions& Client::options() const { return shared_->state->options(); }
+
+std::shared_ptr<const Client::Saved> Client::read_saved(const Environment& environment) {
+    auto saved = std::make_shared<Saved>();
+    try {
+        saved->token = active_token(environment);
+    } catch (...) {
+        saved->error = std::current_exception();
+    }
+    return saved;
+}
+
+Client Client::begin_call() const {
+    Client call = restarted();
+    // The environment's token is in memory; a file is read here, since requests are made on the I/O thread.
+    if (!environment().token) call.saved_ = read_saved(environment());
+    return call;
+}
+
+Client Client::restarted() const {
+    Client again = *this;
+    again.deadline_ = http::Clock::time_point::max();
+    return again.within(shared_->settings.timeout);
 }
 
 Client Client::with_endpoint(std::string_view endpoint) const {
     Settings settings = shared_->settings;
     settings.endpoint = endpoint;
-    Client other(shared_->session, std::move(settings));
+    Client other(shared_->state, std::move(settings));
+    other.saved_ = saved_;
     other.deadline_ = deadline_;
     return other;
 }
@@ -77,7 +103,7 @@ std::optional<std::string> Client::token(Token choice) const {
     }
     const bool required = choice.kind() == Token::Kind::required || own.token_kind == Token::Kind::required;
     if (!required && environment().disable_implicit_token) return std::nullopt;
-    auto saved = active_token(environment());
+    auto saved = saved_token();
     if (!saved && required) {
         throw LocalTokenNotFoundError(
             "a token is required (token=true) but none is saved; set HF_TOKEN or log in with \"hf auth login\"");
@@ -85,12 +111,22 @@ std::optional<std::string> Client::token(Token choice) const {
     return saved;
 }
 
+std::optional<std::string> Client::saved_token() const {
+    if (!saved_) return active_token(environment());
+    if (saved_->error) std::rethrow_exception(saved_->error);
+    return saved_->token;
+}
+
 http::Request Client::request(http::Method method, std::string_view path, Token token) const {
-    return prepared(method, Url::parse(endpoint() + std::string(path)), token);
+    return prepared(method, Url::parse(endpoint() + std::string(path)), token, false);
 }
 
 http::Request Client::request_url(http::Method method, std::string_view url, Token token) const {
-    return prepared(method, Url::parse(url), token);
+    return prepared(method, Url::parse(url), token, false);
+}
+
+http::Request Client::request_named_url(http::Method method, std::string_view url, Token token) const {
+    return prepared(method, Url::parse(url), token, true);
 }
 
 bool Client::is_hub(const Url& url) const {
@@ -101,8 +137,8 @@ bool Client::is_hub(const Url& url) const {
            (host.ends_with(".huggingface.co") || host.ends_with(".huggingface.cloud"));
 }
 
-http::Request Client::prepared(http::Method method, Url url, Token token) const {
-    const SessionOptions& options = shared_->session.options();
+http::Request Client::prepared(http::Method method, Url url, Token token, bool named) const {
+    const SessionOptions& options = this->options();
     http::Request request;
     request.method = method;
     request.url = std::move(url);
@@ -110,9 +146,12 @@ http::Request Client::prepared(http::Method method, Url url, Token token) const 
                         options.pool_timeout};
     request.deadline = deadline_;
     request.headers.add("user-agent", shared_->user_agent);
-    for (const auto& [name, value] : shared_->settings.headers) request.headers.set(name, value);
-    const bool explicit_token = token.kind() == Token::Kind::given;
-    if (!explicit_token && !is_hub(request.url)) return request;
+    const bool trusted = is_hub(request.url);
+    for (const auto& [name, value] : shared_->settings.headers) {
+        if (trusted || named || !http::is_credential_field(name)) request.headers.set(name, value);
+    }
+    const bool meant_for_it = named && token.kind() == Token::Kind::given;
+    if (!trusted && !meant_for_it) return request;
     if (const auto text = this->token(token); text && !request.headers.contains("authorization")) {
         if (has_line_end(*text)) throw InvalidArgumentError("the token holds a line end or NUL");
         request.headers.set("authorization", "Bearer " + *text);
@@ -120,11 +159,13 @@ http::Request Client::prepared(http::Method method, Url url, Token token) const 
     return request;
 }
 
-http::Pipeline& Client::pipeline() const { return shared_->session.state()->pipeline(); }
+http::Pipeline& Client::pipeline() const { return shared_->state->pipeline(); }
 
-http::Workers& Client::workers() const { return shared_->session.state()->workers(); }
+http::Pool& Client::pool() const { return shared_->state->pool(); }
 
-http::Waits& Client::waits() const { return shared_->session.state()->waits(); }
+http::Workers& Client::workers() const { return shared_->state->workers(); }
+
+http::Waits& Client::waits() const { return shared_->state->waits(); }
 
 awaitable<http::Response> Client::send(http::Request request) const { return pipeline().send(std::move(request)); }
 

@@ -9,6 +9,7 @@
 #include <boost/json/value.hpp>
 
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@
 
 namespace hfhub::http {
 class Pipeline;
+class Pool;
+class SessionState;
 class Workers;
 class Waits;
 }  // namespace hfhub::http
@@ -36,14 +39,19 @@ class Client {
         std::vector<std::pair<std::string, std::string>> headers;     ///< Sent with every request.
         std::chrono::milliseconds timeout{0};                         ///< For each whole call, 0: none.
     };
-    Client(Session session, Settings settings);
+    Client(std::shared_ptr<http::SessionState> state, Settings settings);
 
-    const Environment& environment() const { return shared_->session.environment(); }
+    const Environment& environment() const { return options().environment; }
+    const SessionOptions& options() const;
     const std::string& endpoint() const { return shared_->settings.endpoint; }
     const Settings& settings() const { return shared_->settings; }
-    const Session& session() const { return shared_->session; }
-    /// For one call: the limit of the settings begins now, for all its requests together.
-    Client begin_call() const { return within(shared_->settings.timeout); }
+    /// No handle: a call under way does not keep its session from ending.
+    const std::shared_ptr<http::SessionState>& state() const { return shared_->state; }
+    /// For one call, on its caller's thread: the saved token is read, and the limit of the settings begins now, for all
+    /// requests of the call together.
+    Client begin_call() const;
+    /// The same, its limit beginning anew.
+    Client restarted() const;
     /// The same with a deadline no later than that long from now; 0 changes nothing.
     Client within(std::chrono::milliseconds limit) const;
     /// When the call must have ended.
@@ -54,10 +62,16 @@ class Client {
     /// A request to `path` (percent-encoded, beginning with '/') below the endpoint, with user agent, the client's
     /// header fields and the authorization that `token` chooses. Throws LocalTokenNotFoundError, InvalidArgumentError.
     http::Request request(http::Method method, std::string_view path, Token token = {}) const;
-    /// The same for a whole URL; the authorization goes only to the endpoint and the Hub's own hosts.
+    /// The same for a whole URL, which may come from a server: authorization and other secrets go only to the endpoint
+    /// and the Hub's own hosts.
     http::Request request_url(http::Method method, std::string_view url, Token token = {}) const;
+    /// The same for a URL that the user named: what he gives with it, a `given` token and the client's header fields,
+    /// is meant for that server wherever it is. A saved token is the Hub's also here.
+    http::Request request_named_url(http::Method method, std::string_view url, Token token = {}) const;
     /// The token that a call would send.
     std::optional<std::string> token(Token choice) const;
+    /// The token of the environment, else that of the token file as it was when the call began. Throws IoError.
+    std::optional<std::string> saved_token() const;
 
     // On the session's executor only.
     /// An answer of any status, its body unread. Throws what http::Pipeline::send throws.
@@ -69,18 +83,25 @@ class Client {
     /// The body as JSON. Throws JsonError.
     awaitable<boost::json::value> json(http::Request request) const;
     http::Pipeline& pipeline() const;
+    http::Pool& pool() const;
     http::Workers& workers() const;
     http::Waits& waits() const;
 
   private:
     struct Shared {
-        Session session;
+        std::shared_ptr<http::SessionState> state;
         Settings settings;
         std::string user_agent;
     };
-    http::Request prepared(http::Method method, Url url, Token token) const;
+    struct Saved {
+        std::optional<std::string> token;
+        std::exception_ptr error;
+    };
+    http::Request prepared(http::Method method, Url url, Token token, bool named) const;
     bool is_hub(const Url& url) const;
+    static std::shared_ptr<const Saved> read_saved(const Environment& environment);
     std::shared_ptr<const Shared> shared_;
+    std::shared_ptr<const Saved> saved_;  // null outside of calls
     http::Clock::time_point deadline_ = http::Clock::time_point::max();
 };
 

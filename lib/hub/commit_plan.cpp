@@ -259,7 +259,7 @@ std::string pull_request_revision(std::string_view url) {
     return "refs/pr/" + std::string(number);
 }
 
-CommitInfo read_commit_info(const json::value& answer, const CreateCommitOptions& options, std::string_view endpoint) {
+CommitInfo read_commit_info(const json::value& answer, const CreateCommitOptions& options, RepoUrl repository) {
     CommitInfo info;
     info.commit_url = text_member(answer, "commitUrl");
     info.oid = text_member(answer, "commitOid");
@@ -267,8 +267,13 @@ CommitInfo read_commit_info(const json::value& answer, const CreateCommitOptions
         throw JsonError("the Hub's answer to a commit does not name the commit");
     info.commit_message = options.commit_message;
     info.commit_description = options.commit_description;
-    info.repo_url =
-        parse_repo_url(std::string_view(info.commit_url).substr(0, info.commit_url.find("/commit/")), endpoint);
+    info.repo_url = std::move(repository);
+    try {
+        const auto address = std::string_view(info.commit_url).substr(0, info.commit_url.find("/commit/"));
+        info.repo_url = parse_repo_url(address, info.repo_url.endpoint);
+    } catch (const JsonError&) {
+        // The commit is made: that the server calls itself by another name must not look like a failure.
+    }
     if (!options.create_pr) return info;
     info.pr_url = text_member(answer, "pullRequestUrl");
     info.pr_revision = pull_request_revision(*info.pr_url);

@@ -93,8 +93,8 @@ std::string deletion_line(const Deletion& deletion);
 /// The revision of a pull request by its address: "refs/pr/7". Throws JsonError.
 std::string pull_request_revision(std::string_view url);
 
-/// What the answer to a commit says. Throws JsonError.
-CommitInfo read_commit_info(const json::value& answer, const CreateCommitOptions& options, std::string_view endpoint);
+/// What the answer to a commit in the repository says. Throws JsonError.
+CommitInfo read_commit_info(const json::value& answer, const CreateCommitOptions& options, RepoUrl repository);
 
 /// A server's URL at the Hub's default host, turned to the endpoint that stands for the Hub here.
 std::string at_endpoint(std::string_view url, std::string_view endpoint);

@@ -265,7 +265,8 @@ awaitable<CommitInfo> send_commit(Draft& draft) {
     try {
         http::Request request = commit_request(draft);
         const json::value answer = co_await draft.client.json(std::move(request));
-        co_return read_commit_info(answer, draft.options, draft.client.endpoint());
+        RepoUrl repository = make_repo_url(draft.client.endpoint(), draft.repo_type, draft.repo_id);
+        co_return read_commit_info(answer, draft.options, std::move(repository));
     } catch (const RemoteEntryNotFoundError& error) {
         const bool explains =
             draft.operations.deletions() > 0 &&

@@ -150,8 +150,7 @@ awaitable<void> wait_until(Client client, http::Clock::time_point when) {
 
 /// The Hub makes one repository of an owner at a time; it is asked again until the other one is done.
 awaitable<json::value> post_when_free(Client client, json::value payload, OwnedToken token) {
-    const http::RetryPolicy policy{.base = client.session().options().backoff_base,
-                                   .cap = client.session().options().backoff_cap};
+    const http::RetryPolicy policy{.base = client.options().backoff_base, .cap = client.options().backoff_cap};
     const auto give_up = std::min(client.deadline(), http::Clock::now() + longest_conflict);
     for (int attempt = 1;; ++attempt) {
         http::Request request = client.request(http::Method::post, "/api/repos/create", token);
@@ -168,14 +167,36 @@ awaitable<json::value> post_when_free(Client client, json::value payload, OwnedT
     }
 }
 
+/// The address in the server's answer, or the one by which it was asked: the repository is there either way.
+RepoUrl address_of(const json::value& answer, const Client& client, std::string_view repo_id,
+                   std::string_view repo_type) {
+    try {
+        return parse_repo_url(text_member(answer, "url"), client.endpoint());
+    } catch (const JsonError&) {
+        const std::string_view name = text_member(answer, "name");  // with the namespace that was left out
+        return make_repo_url(client.endpoint(), repo_type, name.find('/') == name.npos ? repo_id : name);
+    }
+}
+
+/// What the refusal of a repository that exists says about it.
+std::optional<json::value> body_with_url(const HfHubHttpError& refusal) {
+    try {
+        json::value answer = parse_json(refusal.context().body, "the answer to create_repo");
+        if (!text_member(answer, "url").empty()) return answer;
+    } catch (const JsonError&) {
+    }
+    return std::nullopt;
+}
+
 /// The repository's address where a refusal may mean that it is there already, or nothing.
 awaitable<std::optional<RepoUrl>> existing(Client client, std::string repo_id, const CreateRepoOptions& options,
                                            HfHubHttpError refusal) {
     const int status = refusal.status();
     if (!options.exist_ok) co_return std::nullopt;
     if (status == 409) {
-        const json::value answer = parse_json(refusal.context().body, "the answer to create_repo");
-        co_return std::optional<RepoUrl>(parse_repo_url(text_member(answer, "url"), client.endpoint()));
+        const std::optional<json::value> answer = body_with_url(refusal);
+        if (!answer) co_return std::nullopt;
+        co_return std::optional<RepoUrl>(address_of(*answer, client, repo_id, options.repo_type));
     }
     // Without the right to create (no scope, no subscription, no access) what exists may still be used.
     if (status != 401 && status != 402 && status != 403) co_return std::nullopt;
@@ -198,7 +219,7 @@ awaitable<RepoUrl> create_repo(Client client, std::string repo_id, Owned<CreateR
     std::optional<HfHubHttpError> refusal;
     try {
         const json::value answer = co_await post_when_free(client, std::move(payload), options->token);
-        co_return parse_repo_url(text_member(answer, "url"), client.endpoint());
+        co_return address_of(answer, client, repo_id, options->repo_type);
     } catch (const HfHubHttpError& error) {
         refused = std::current_exception();
         refusal = error;

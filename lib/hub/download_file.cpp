@@ -91,9 +91,7 @@ void validate_request(const FileRequest& request) {
     validate_revision(request.revision);
 }
 
-bool hub_seems_down(const Client& client) {
-    return Outages::global().is_down(client.session().state(), client.endpoint());
-}
+bool hub_seems_down(const Client& client) { return Outages::global().is_down(client.state(), client.endpoint()); }
 
 awaitable<HubAnswer> ask_hub(Client client, SharedRequest request, bool patient) {
     if (request->local_files_only) {
@@ -102,7 +100,7 @@ awaitable<HubAnswer> ask_hub(Client client, SharedRequest request, bool patient)
     HubAnswer answer;
     try {
         answer.file = co_await describe_file(client, request, patient);
-        Outages::global().forget(client.session().state(), client.endpoint());
+        Outages::global().forget(client.state(), client.endpoint());
         co_return answer;
     } catch (...) {
         answer.failure = std::current_exception();
@@ -110,7 +108,8 @@ awaitable<HubAnswer> ask_hub(Client client, SharedRequest request, bool patient)
     const bool late = http::Clock::now() >= client.deadline();
     const auto why = classify(answer.failure);
     if (!why || late) std::rethrow_exception(answer.failure);
-    if (is_outage(answer.failure)) Outages::global().remember(client.session().state(), client.endpoint());
+    const bool hurried = !patient && request->etag_timeout < client.environment().etag_timeout;
+    if (is_outage(answer.failure, hurried)) Outages::global().remember(client.state(), client.endpoint());
     answer.why = *why;
     co_return answer;
 }

@@ -1,6 +1,7 @@
 #include "hub/file_metadata.hpp"
 
 #include "http/pagination.hpp"
+#include "http/session.hpp"
 
 #include <charconv>
 
@@ -39,6 +40,15 @@ std::optional<XetFileData> read_xet(const http::Headers& headers, std::string_vi
     return XetFileData{std::move(*hash), std::move(*route)};
 }
 
+/// The limit of one request is what its server was given to answer, unless the request never left this machine.
+TimeoutError told_apart(const TimeoutError& error, const Client& client, std::chrono::milliseconds limit) {
+    const bool was_full = client.pool().stats().open >= client.options().max_connections;
+    TimeoutError told(was_full ? TimeoutPhase::pool : TimeoutPhase::headers, limit);
+    told.at(error.url());
+    told.attempts = error.attempts;
+    return told;
+}
+
 }  // namespace
 
 std::string_view opaque_etag(std::string_view etag) noexcept {
@@ -68,7 +78,7 @@ HfFileMetadata read_metadata(int status, const http::Headers& headers, const Url
 
 awaitable<HfFileMetadata> file_metadata(Client client, MetadataRequest wanted) {
     const std::string endpoint = client.endpoint();
-    http::Request request = client.request_url(http::Method::head, wanted.url, wanted.token);
+    http::Request request = client.request_named_url(http::Method::head, wanted.url, wanted.token);
     request.decode = false;
     request.relative_redirects_only = true;
     request.timeouts.connect = request.timeouts.headers = request.timeouts.pool = wanted.timeout;
@@ -78,8 +88,14 @@ awaitable<HfFileMetadata> file_metadata(Client client, MetadataRequest wanted) {
         request.retry_statuses = false;
         request.deadline = std::min(request.deadline, http::Clock::now() + wanted.timeout);
     }
-    const http::Response response = co_await client.send_checked(std::move(request));
-    co_return read_metadata(response.status, response.headers, response.url, endpoint);
+    std::optional<http::Response> response;
+    try {
+        response = co_await client.send_checked(std::move(request));
+    } catch (const TimeoutError& error) {
+        if (error.phase != TimeoutPhase::deadline || http::Clock::now() >= client.deadline()) throw;
+        throw told_apart(error, client, wanted.timeout);
+    }
+    co_return read_metadata(response->status, response->headers, response->url, endpoint);
 }
 
 }  // namespace hfhub::hub

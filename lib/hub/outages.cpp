@@ -6,13 +6,13 @@
 
 namespace hfhub::hub {
 
-bool is_outage(const std::exception_ptr& failure) {
+bool is_outage(const std::exception_ptr& failure, bool hurried) {
     try {
         std::rethrow_exception(failure);
     } catch (const ConnectError& error) {
         return !error.permanent;
-    } catch (const TimeoutError&) {
-        return true;
+    } catch (const TimeoutError& error) {
+        return !hurried && error.phase != TimeoutPhase::pool && error.phase != TimeoutPhase::deadline;
     } catch (...) {
         return false;
     }

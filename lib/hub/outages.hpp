@@ -9,8 +9,9 @@
 
 namespace hfhub::hub {
 
-/// Whether the failure means that no answer came from the other side at all.
-bool is_outage(const std::exception_ptr& failure);
+/// Whether the failure means that no answer came from the other side, though it had the time for one: limits of the
+/// caller, and waiting for one's own connections, say nothing about it. `hurried`: so do timeouts at all.
+bool is_outage(const std::exception_ptr& failure, bool hurried = false);
 
 /// Remembers for a while which endpoints a session could not reach, so that a program with a full cache waits once when
 /// the network is down, and not for every file. Thread-safe.

@@ -52,12 +52,12 @@ awaitable<JsonPage> fetch_page(Client client, http::Request request);
 template <class T>
 class LinkedPages final : public PageSource<T> {
   public:
-    LinkedPages(Client client, Listing listing, std::function<bool(const T&)> keep = {})
-        : client_(std::move(client)), listing_(std::move(listing)), keep_(std::move(keep)) {}
+    LinkedPages(const Client& client, Listing listing, std::function<bool(const T&)> keep = {})
+        : client_(client.begin_call()), listing_(std::move(listing)), keep_(std::move(keep)) {}
 
     awaitable<std::optional<std::vector<T>>> next_page() override {
         if (ended_ || left() == 0) co_return std::nullopt;
-        const Client client = client_.begin_call();
+        const Client client = client_.restarted();
         http::Request request = next_ ? client.request_url(http::Method::get, next_->str(), listing_.token)
                                       : client.request(http::Method::get, listing_.path, listing_.token);
         if (!next_) listing_.query.append_to(request.url);
@@ -145,8 +145,8 @@ typename Mode::template result<std::optional<T>> BasicPages<Mode, T>::next() {
 template <class Mode, class Source>
 auto pages(const ApiHandle& api, std::unique_ptr<Source> source) {
     using T = typename decltype(source->next_page())::value_type::value_type::value_type;
-    auto state = std::make_shared<detail::PageState<T>>(
-        detail::PageState<T>{api.client().session(), api.stop(), std::move(source)});
+    auto state =
+        std::make_shared<detail::PageState<T>>(detail::PageState<T>{api.session(), api.stop(), std::move(source)});
     return BasicPages<Mode, T>(std::move(state));
 }
 

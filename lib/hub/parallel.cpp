@@ -70,7 +70,7 @@ awaitable<void> run_parallel(Client client, std::size_t count, std::size_t limit
         co_await run_some(group);
         co_return;
     }
-    for (std::size_t i = 0; i < runners; ++i) start(*client.session().state(), group);
+    for (std::size_t i = 0; i < runners; ++i) start(*client.state(), group);
     // Cancelled, this coroutine still has to wait until the others have ended.
     const bool throws = co_await asio::this_coro::throw_if_cancelled();
     co_await asio::this_coro::throw_if_cancelled(false);

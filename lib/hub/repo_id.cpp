@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace hfhub::hub {
 
@@ -32,6 +33,26 @@ std::string_view url_prefix(std::string_view repo_type) {
     if (repo_type == "space") return "spaces/";
     if (repo_type == "kernel") return "kernels/";
     return "";
+}
+
+[[noreturn]] void refuse(const RepoUrl& url) {
+    throw JsonError("'" + url.url + "' is not the address of a repository below " + url.endpoint);
+}
+
+// A server behind a proxy may know itself by the other scheme, or without the port that it is asked at.
+bool same_host(const Url& a, const Url& b) {
+    const auto is_default = [](const Url& url) { return url.port == default_port(url.scheme); };
+    return a.host == b.host && (a.port == b.port || is_default(a) || is_default(b));
+}
+
+/// The path without the endpoint's own, where the URL lies below it.
+std::optional<std::string> path_below(const std::string& url, std::string_view endpoint) try {
+    const Url named = Url::parse(url), base = Url::parse(endpoint);
+    const std::string prefix = base.path.ends_with('/') ? base.path : base.path + "/";
+    if (!same_host(named, base) || !named.path.starts_with(prefix)) return std::nullopt;
+    return named.path.substr(prefix.size());
+} catch (const InvalidArgumentError&) {
+    return std::nullopt;
 }
 
 }  // namespace
@@ -92,11 +113,9 @@ RepoUrl parse_repo_url(std::string_view url, std::string_view endpoint) {
     for (const std::string_view host : default_hosts) {
         if (url.starts_with(host) && !url.starts_with(endpoint)) out.url = out.endpoint + out.url.substr(host.size());
     }
-    std::string_view rest = out.url;
-    if (!rest.starts_with(endpoint) || !rest.substr(endpoint.size()).starts_with('/')) {
-        throw JsonError("'" + out.url + "' is not the address of a repository below " + out.endpoint);
-    }
-    rest.remove_prefix(endpoint.size() + 1);
+    const std::optional<std::string> path = path_below(out.url, endpoint);
+    if (!path) refuse(out);
+    std::string_view rest = *path;
     out.repo_type = "model";
     for (const std::string_view type : {"model", "dataset", "space", "kernel"}) {
         const std::string prefix = std::string(type) + "s/";
@@ -105,15 +124,12 @@ RepoUrl parse_repo_url(std::string_view url, std::string_view endpoint) {
         rest.remove_prefix(prefix.size());
         break;
     }
-    rest = rest.substr(0, rest.find_first_of("?#"));
     while (rest.ends_with('/')) rest.remove_suffix(1);
     out.repo_id = percent_decode(rest);
     const std::size_t slash = out.repo_id.find('/');
     if (slash != std::string::npos) out.namespace_ = out.repo_id.substr(0, slash);
     out.repo_name = slash == std::string::npos ? out.repo_id : out.repo_id.substr(slash + 1);
-    if (out.repo_name.empty() || out.repo_name.find('/') != std::string::npos) {
-        throw JsonError("'" + out.url + "' is not the address of a repository below " + out.endpoint);
-    }
+    if (out.repo_name.empty() || out.repo_name.find('/') != std::string::npos) refuse(out);
     return out;
 }
 

@@ -25,7 +25,8 @@ std::string repo_api_path(std::string_view repo_type, std::string_view repo_id, 
 std::string resolve_path(std::string_view repo_type, std::string_view repo_id, std::string_view revision,
                          std::string_view filename);
 
-/// What a repository's web address says. An address at the Hub's default host is turned to the endpoint. Throws
+/// What a repository's web address says. An address at the Hub's default host is turned to the endpoint; one at the
+/// endpoint's host is taken also where the server names itself by the other scheme or without its port. Throws
 /// JsonError where it is not a repository's below the endpoint.
 RepoUrl parse_repo_url(std::string_view url, std::string_view endpoint);
 /// The web address of a repository at the endpoint.

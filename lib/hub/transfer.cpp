@@ -381,7 +381,7 @@ awaitable<void> Transfer::learn_size(std::uint64_t size) {
 }
 
 awaitable<void> Transfer::pause() {
-    const SessionOptions& options = client_.session().options();
+    const SessionOptions& options = client_.options();
     http::RetryPolicy policy;
     policy.base = options.backoff_base;
     policy.cap = options.backoff_cap;

@@ -1,4 +1,3 @@
-#include "core/token.hpp"
 #include "hub/call.hpp"
 #include "hub/mapping.hpp"
 
@@ -43,7 +42,7 @@ std::string token_to_explain(const Client& client, Token choice) {
         throw InvalidArgumentError("whoami needs a token, but was called with token=false");
     }
     std::optional<std::string> token = client.token(own);
-    if (!token) token = active_token(client.environment());
+    if (!token) token = client.saved_token();
     if (token) return *token;
     throw LocalTokenNotFoundError(
         "whoami needs a token, but none was given and none is saved; set HF_TOKEN or log in with \"hf auth login\" "
@@ -55,11 +54,10 @@ std::string explanation(const Client& client, const std::string& token, int stat
     if (status == 429) {
         return "the Hub allows few whoami calls in a while; ask with cache=true to remember the answer";
     }
-    const Environment& environment = client.environment();
-    if (environment.token == token) {
+    if (client.environment().token == token) {
         return "the token of the environment variable HF_TOKEN, which goes before a saved one, is not valid";
     }
-    if (active_token(environment) == token)
+    if (client.saved_token() == token)
         return "the saved token is not valid; log in again with \"hf auth login --force\"";
     return "the token is not valid";
 }

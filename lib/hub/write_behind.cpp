@@ -68,7 +68,7 @@ awaitable<void> WriteBehind::State::write(std::shared_ptr<State> state) {
 void WriteBehind::State::start(const std::shared_ptr<State>& state) {
     if (state->writing || state->full.empty()) return;
     state->writing = true;
-    state->client.session().state()->spawn(write(state), {}, [](std::exception_ptr) {});
+    state->client.state()->spawn(write(state), {}, [](std::exception_ptr) {});
 }
 
 std::optional<Buffer> WriteBehind::State::take() {

@@ -111,17 +111,22 @@ json::object payload(const std::vector<ChatMessage>& messages, const ChatComplet
     return out;
 }
 
+// A token that was given to this client is meant for the server that it was pointed at; a saved one is the Hub's.
+http::Request request_to(const hub::Client& client, const ChatRoute& route) {
+    if (!route.named_by_user) return client.request_url(http::Method::post, route.url);
+    const auto& given = client.settings();
+    const Token token = given.token_kind == Token::Kind::given ? Token(given.token) : Token();
+    return client.request_named_url(http::Method::post, route.url, token);
+}
+
 awaitable<http::Response> ask(hub::Client client, Settings settings, std::vector<ChatMessage> messages, Options options,
                               bool stream) {
     auto routing = chat_route(client, *settings, std::string(options->model));
     const ChatRoute route = co_await std::move(routing);
-    // A token that was given to this client is meant for the server that it was pointed at; a saved one is the Hub's.
-    const auto& given = client.settings();
-    const Token token = given.token_kind == Token::Kind::given ? Token(given.token) : Token();
-    http::Request request = client.request_url(http::Method::post, route.url, token);
+    http::Request request = request_to(client, route);
     request.retry_statuses = false;  // a model that is busy says so to the caller, who may choose another
-    request.timeouts.headers = settings->first_event_timeout;
-    request.timeouts.idle = settings->idle_timeout;
+    // Servers that answer at once and load their model then are as patiently waited for as those that do it before.
+    request.timeouts.headers = request.timeouts.idle = settings->first_event_timeout;
     hub::set_json(request, payload(messages, *options, route, stream));
     co_return co_await client.send_checked(std::move(request));
 }
@@ -145,10 +150,13 @@ template <class Mode>
 awaitable<ChatStream<Mode>> chat_completion_stream(hub::Client client, Settings settings,
                                                    std::vector<ChatMessage> messages, Options options,
                                                    std::stop_token stop) {
-    const Session session = client.session();
+    const auto session_state = client.state();
+    const StreamTimeouts timeouts{settings->first_event_timeout, settings->idle_timeout};
     http::Response response =
         co_await ask(std::move(client), std::move(settings), std::move(messages), std::move(options), true);
-    auto state = std::make_shared<State>(session, std::move(response.body), std::move(stop));
+    std::optional<Session> handle = Session::of(session_state);
+    if (!handle) throw CancelledError();
+    auto state = std::make_shared<State>(std::move(*handle), std::move(response.body), timeouts, std::move(stop));
     co_return ChatStream<Mode>(std::move(state));
 }
 

@@ -60,6 +60,7 @@ awaitable<ChatRoute> chat_route(hub::Client client, InferenceClientOptions optio
     if (is_url(model)) {
         ChatRoute route;
         route.url = chat_completions_url(model);
+        route.named_by_user = true;
         route.model = is_url(named) ? "dummy" : named;
         route.schema_as_value = true;
         co_return route;

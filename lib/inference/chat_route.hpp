@@ -12,6 +12,7 @@ namespace hfhub::inference {
 /// Where a chat completion goes, and how its payload differs.
 struct ChatRoute {
     std::string url;
+    bool named_by_user = false;    ///< The URL is the user's own choice, not a place of the Hub.
     std::string model;             ///< What the payload names.
     bool model_wins = false;       ///< Over extra_body's own.
     bool schema_as_value = false;  ///< json_schema is sent in the form of text-generation-inference.

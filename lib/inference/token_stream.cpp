@@ -30,8 +30,8 @@ awaitable<void> drain(http::Body body) {
 
 }  // namespace
 
-EventStream::EventStream(Session session, http::Body body)
-    : session_(std::move(session)), body_(std::move(body)), buffer_(buffer_size) {}
+EventStream::EventStream(Session session, http::Body body, StreamTimeouts timeouts)
+    : session_(std::move(session)), body_(std::move(body)), timeouts_(timeouts), buffer_(buffer_size) {}
 
 EventStream::~EventStream() {
     if (!body_) return;
@@ -45,8 +45,21 @@ EventStream::~EventStream() {
     });
 }
 
+http::Milliseconds EventStream::patience() const {
+    if (begun_ || timeouts_.first_event.count() <= 0) return begun_ ? timeouts_.idle : http::Milliseconds(0);
+    const auto left = std::chrono::ceil<http::Milliseconds>(begin_ + timeouts_.first_event - http::Clock::now());
+    return std::max(left, http::Milliseconds(1));  // what is there is read even now
+}
+
 awaitable<void> EventStream::fill() {
-    const std::size_t n = co_await http::read_some(body_.get(), buffer_);
+    if (body_) body_->set_idle_timeout(patience());
+    std::size_t n = 0;
+    try {
+        n = co_await http::read_some(body_.get(), buffer_);
+    } catch (const TimeoutError& error) {
+        if (begun_ || error.phase != TimeoutPhase::idle) throw;
+        throw TimeoutError(TimeoutPhase::idle, timeouts_.first_event);
+    }
     const std::string_view text(reinterpret_cast<const char*>(buffer_.data()), n);
     if (std::exchange(first_, false)) plain_json_ = text.starts_with('{');
     if (plain_json_) {
@@ -75,6 +88,7 @@ std::optional<std::string_view> EventStream::take() {
         while (data.starts_with(' ')) data.remove_prefix(1);
         while (data.ends_with(' ')) data.remove_suffix(1);
         if (data.empty()) continue;
+        begun_ = true;
         if (data == "[DONE]") {
             done_ = true;
             return std::nullopt;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "http/body.hpp"
+#include "http/request.hpp"
 #include "http/sse.hpp"
 
 #include <hfhub/inference/token_stream.hpp>
@@ -18,10 +19,16 @@ namespace hfhub {
 
 namespace inference {
 
+/// How long a stream waits: from its beginning to the first event, whatever else comes, and later from byte to byte.
+/// Zero is no limit.
+struct StreamTimeouts {
+    http::Milliseconds first_event{0}, idle{0};
+};
+
 /// The bytes of a streamed answer: read on the session's executor, cut into events and parsed by whoever asks for them.
 class EventStream {
   public:
-    EventStream(Session session, http::Body body);
+    EventStream(Session session, http::Body body, StreamTimeouts timeouts);
     /// Hands the body to the session's executor, where its end resets the stream.
     ~EventStream();
     EventStream(const EventStream&) = delete;
@@ -38,12 +45,17 @@ class EventStream {
     const Session& session() const noexcept { return session_; }
 
   private:
+    http::Milliseconds patience() const;
+
     Session session_;
     http::Body body_;
+    StreamTimeouts timeouts_;
+    http::Clock::time_point begin_ = http::Clock::now();
     http::SseParser parser_{http::SseMode::data_lines};
     std::vector<std::byte> buffer_;
     std::string plain_;  // an answer that is JSON instead of events
     bool first_ = true;
+    bool begun_ = false;  // an event has come
     bool plain_json_ = false;
     bool at_end_ = false;
     bool done_ = false;
@@ -58,8 +70,8 @@ namespace detail {
 
 template <class T>
 struct TokenStreamState {
-    TokenStreamState(Session session, http::Body body, std::stop_token stop)
-        : events(std::move(session), std::move(body)), stop(std::move(stop)) {}
+    TokenStreamState(Session session, http::Body body, inference::StreamTimeouts timeouts, std::stop_token stop)
+        : events(std::move(session), std::move(body), timeouts), stop(std::move(stop)) {}
 
     inference::EventStream events;
     std::stop_token stop;

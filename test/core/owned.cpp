@@ -84,6 +84,43 @@ TEST_CASE("a string list takes one text, literals and vectors") {
     CHECK(joined == "xyz");
 }
 
+namespace {
+
+// What a declaration leaves behind is on the stack that the next call uses.
+[[gnu::noinline]] Options braced() {
+    Options options{.list = {"sha", "tags", "safetensors"}};
+    return options;
+}
+
+[[gnu::noinline]] std::size_t use_stack() {
+    volatile unsigned char bytes[4096];
+    for (volatile unsigned char& byte : bytes) byte = 0xAA;
+    return bytes[17];
+}
+
+}  // namespace
+
+TEST_CASE("a braced list in named options does not end with their declaration") {
+    const Options named = braced();
+    CHECK(use_stack() == 0xAA);
+    const Owned<Options> owned(named);
+    REQUIRE(owned->list.size() == 3);
+    CHECK(owned->list[0] == "sha");
+    CHECK(owned->list[1] == "tags");
+    CHECK(owned->list[2] == "safetensors");
+}
+
+TEST_CASE("a string list takes mixed texts, and as many as it says") {
+    const std::string string = "string";
+    const StringList mixed = {"literal", string, std::string_view("view")};
+    CHECK(mixed.size() == 3);
+    CHECK(mixed[1] == "string");
+    const StringList most = {"1", "2", "3", "4", "5", "6", "7", "8"};
+    CHECK(most.size() == StringList::most_listed);
+    CHECK(most[7] == "8");
+    static_assert(std::is_trivially_destructible_v<StringList> && std::is_trivially_copyable_v<StringList>);
+}
+
 TEST_CASE("an owned token keeps its kind and text") {
     const auto again = [](Token token) { return OwnedToken(token); };
     CHECK(Token(again(Token())).kind() == Token::Kind::implicit);

@@ -4,6 +4,7 @@
 #include "temporary_folder.hpp"
 
 #include <hfhub/error.hpp>
+#include <hfhub/token.hpp>
 
 #include <doctest/doctest.h>
 
@@ -44,4 +45,12 @@ TEST_CASE("a token file that cannot be read is an error, not an anonymous call")
     Environment environment;
     environment.token_path = folder.path();
     CHECK_THROWS_AS(active_token(environment), IoError);
+}
+
+TEST_CASE("a null pointer, as of an unset variable, chooses no token; an empty text does") {
+    const char* const unset = nullptr;
+    CHECK(Token(unset).kind() == Token::Kind::implicit);
+    CHECK(Token(unset).text().empty());
+    CHECK(Token("").kind() == Token::Kind::given);
+    CHECK(Token("hf_a").text() == "hf_a");
 }

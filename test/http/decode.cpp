@@ -328,6 +328,19 @@ TEST_CASE("what a decoder holds is given before the next wait") {
     CHECK_THROWS_AS(body->try_read(buffer), TruncatedError);
 }
 
+TEST_CASE("a limit for later waits reaches the body that waits") {
+    struct Waiting final : BodyReader {
+        explicit Waiting(std::chrono::milliseconds& told) : idle(told) {}
+        ReadResult try_read(std::span<std::byte>) override { return {0, ReadState::blocked}; }
+        awaitable<std::size_t> wait(std::span<std::byte>) override { co_return 0; }
+        void set_idle_timeout(std::chrono::milliseconds limit) override { idle = limit; }
+        std::chrono::milliseconds& idle;
+    };
+    std::chrono::milliseconds told{0};
+    decode_body(std::make_unique<Waiting>(told), "gzip, br")->set_idle_timeout(std::chrono::milliseconds(7));
+    CHECK(told.count() == 7);
+}
+
 TEST_CASE("the codings that are asked for are those that can be undone") {
     std::string list(accept_encoding());
     CHECK(list == "gzip, deflate, br, zstd");

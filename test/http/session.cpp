@@ -8,6 +8,8 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <doctest/doctest.h>
 
 #include <future>
@@ -124,6 +126,94 @@ TEST_CASE("a blocking call on the I/O thread throws instead of waiting for itsel
     CHECK(Blocking::run<std::string>(session, inside()).find("I/O thread") != std::string::npos);
     const auto stats = [&]() -> awaitable<std::string> { co_return test::outcome([&] { session.stats(); }); };
     CHECK(Blocking::run<std::string>(session, stats()) != "ok");
+}
+
+namespace {
+
+// What a blocking call and stats() do where this is called: both have to refuse.
+bool refuses(const Session& session) {
+    const auto throws = [](auto call) {
+        try {
+            call();
+        } catch (const std::logic_error&) {
+            return true;
+        }
+        return false;
+    };
+    return throws([&] { Blocking::run<std::string>(session, fetch(session.state(), "http://127.0.0.1:1/")); }) &&
+           throws([&] { session.stats(); });
+}
+
+// Runs it there and gives what it returns, or nothing where that takes longer than a second.
+template <class Executor>
+std::optional<bool> on(const Executor& executor, std::function<bool()> work) {
+    auto promise = std::make_shared<std::promise<bool>>();
+    auto future = promise->get_future();
+    asio::post(executor, [promise, work = std::move(work)] { promise->set_value(work()); });
+    if (future.wait_for(1s) != std::future_status::ready) return std::nullopt;
+    return future.get();
+}
+
+}  // namespace
+
+TEST_CASE("on a thread that runs the application's executor a blocking call throws, in handlers of every kind") {
+    Application application;
+    asio::thread_pool pool(1);
+    const asio::any_io_executor io = application.io.get_executor();
+    const asio::any_io_executor executors[] = {io,
+                                               asio::prefer(io, asio::execution::outstanding_work.tracked),
+                                               asio::make_strand(application.io.get_executor()),
+                                               asio::make_strand(io),
+                                               pool.get_executor(),
+                                               asio::make_strand(pool.get_executor())};
+    for (std::size_t i = 0; i < std::size(executors); ++i) {
+        CAPTURE(i);
+        const Session session(executors[i], plain_options());
+        const bool is_pooled = i >= 4;
+        // On the executor itself, and in a plain handler of the thread beside it.
+        CHECK(on(executors[i], [&] { return refuses(session); }) == true);
+        const auto beside = is_pooled ? asio::any_io_executor(pool.get_executor()) : io;
+        CHECK(on(beside, [&] { return refuses(session); }) == true);
+        // Elsewhere it waits, and the same thread's own session is no hindrance.
+        CHECK(!test::outcome([&] { session.stats(); }).empty());
+        const Session other(plain_options());
+        CHECK(on(beside, [&] { return other.stats().open_connections == 0; }) == true);
+    }
+    pool.join();
+}
+
+TEST_CASE("a blocking call inside a hook or a coroutine of the application's executor throws") {
+    Server server(echo_target());
+    Application application;
+    std::optional<Session> session;
+    std::vector<bool> refused;
+    SessionOptions options = plain_options();
+    options.hooks.on_request = [&](RequestHook&) { refused.push_back(refuses(*session)); };
+    options.hooks.on_response = [&](const ResponseInfo&) { refused.push_back(refuses(*session)); };
+    session.emplace(asio::make_strand(application.io.get_executor()), options);
+    const auto inside = [&]() -> awaitable<std::string> {
+        auto work = Awaiting::run<std::string>(*session, fetch(session->state(), server.url("/x")));
+        std::string text = co_await std::move(work);
+        refused.push_back(refuses(*session));
+        co_return text;
+    };
+    auto future = application.start(inside());
+    REQUIRE(future.wait_for(2s) == std::future_status::ready);
+    CHECK(future.get() == "/x");
+    CHECK(refused == std::vector<bool>{true, true, true});
+    CHECK(Blocking::run<std::string>(*session, fetch(session->state(), server.url("/y"))) == "/y");
+}
+
+TEST_CASE("a state gives handles while there is one") {
+    std::optional<Session> session(plain_options());
+    const auto state = session->state();
+    std::optional<Session> second = Session::of(state);
+    REQUIRE(second);
+    session.reset();
+    CHECK(!second->state()->closed());
+    second.reset();
+    CHECK(state->closed());
+    CHECK(!Session::of(state));
 }
 
 TEST_CASE("a stop token ends a blocking call, before it and during it") {

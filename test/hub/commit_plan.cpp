@@ -1,6 +1,7 @@
 #include "hub/commit_plan.hpp"
 
 #include "core/json.hpp"
+#include "hub/repo_id.hpp"
 #include "support/loop.hpp"
 
 #include <doctest/doctest.h>
@@ -162,18 +163,29 @@ TEST_CASE("a commit's first line says what it is for, and which commit it follow
 TEST_CASE("the commit's result names repository and pull request, on the endpoint that was asked") {
     const json::value answer = parsed(R"({"success":true,"commitOid":"23b1","commitUrl":
         "https://huggingface.co/datasets/acme/d/commit/23b1","pullRequestUrl":"http://hub.test/datasets/acme/d/discussions/123"})");
-    const CommitInfo plain =
-        read_commit_info(answer, {.commit_message = "m", .commit_description = "d"}, "http://hub.test");
+    const RepoUrl asked = make_repo_url("http://hub.test", "dataset", "acme/d");
+    const CommitInfo plain = read_commit_info(answer, {.commit_message = "m", .commit_description = "d"}, asked);
     CHECK(plain.oid == "23b1");
     CHECK(plain.commit_url == "https://huggingface.co/datasets/acme/d/commit/23b1");
     CHECK(plain.repo_url.url == "http://hub.test/datasets/acme/d");
     CHECK(plain.repo_url.repo_type == "dataset");
     CHECK(plain.commit_message == "m");
     CHECK(!plain.pr_url);
-    const CommitInfo proposal = read_commit_info(answer, {.create_pr = true}, "http://hub.test");
+    const CommitInfo proposal = read_commit_info(answer, {.create_pr = true}, asked);
     CHECK(proposal.pr_revision == "refs/pr/123");
     CHECK(proposal.pr_num == 123);
-    CHECK(outcome([&] { read_commit_info(parsed("{}"), {}, "http://hub.test"); }) == "JsonError");
+    CHECK(outcome([&] { read_commit_info(parsed("{}"), {}, asked); }) == "JsonError");
+}
+
+TEST_CASE("a commit is made, whatever the server calls itself") {
+    const RepoUrl asked = make_repo_url("http://hub.test", "dataset", "acme/d");
+    const auto repository = [&](const char* commit_url) {
+        const json::value answer{{"commitOid", "23b1"}, {"commitUrl", commit_url}};
+        return read_commit_info(answer, {}, asked).repo_url;
+    };
+    CHECK(repository("https://hub.test/datasets/acme/d/commit/23b1").url == "https://hub.test/datasets/acme/d");
+    CHECK(repository("http://internal:3000/datasets/acme/d/commit/23b1").url == asked.url);
+    CHECK(repository("/datasets/acme/d/commit/23b1").repo_id == "acme/d");
 }
 
 TEST_CASE("only the address of a discussion names a pull request") {

@@ -21,7 +21,7 @@ namespace {
 struct Fixture {
     Loop loop;
     Session session{loop.io.get_executor(), SessionOptions(Environment())};
-    Client client{session, Client::Settings{}};
+    Client client{session.state(), Client::Settings{}};
     std::vector<std::unique_ptr<http::Event>> gates;
     std::vector<std::size_t> begun, ended, cancelled;
 

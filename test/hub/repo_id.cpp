@@ -47,6 +47,21 @@ TEST_CASE("an address at the Hub's default host is turned to the endpoint") {
     CHECK(parse_repo_url("https://huggingface.co/a/b", "http://mirror.test").url == "http://mirror.test/a/b");
 }
 
+TEST_CASE("a server may name itself by the other scheme or without its port") {
+    const auto id = [](const char* url, const char* endpoint) { return parse_repo_url(url, endpoint).repo_id; };
+    CHECK(id("https://hub.corp/a/b", "http://hub.corp") == "a/b");
+    CHECK(id("http://hub.corp/a/b", "https://hub.corp") == "a/b");
+    CHECK(id("https://hub.corp/a/b", "http://hub.corp:8080") == "a/b");
+    CHECK(id("http://hub.corp:8080/a/b", "https://hub.corp") == "a/b");
+    CHECK(id("HTTPS://HUB.corp/hf/datasets/a/b?x#y", "http://hub.corp/hf") == "a/b");
+    CHECK(parse_repo_url("https://hub.corp/a/b", "http://hub.corp").url == "https://hub.corp/a/b");
+    for (const char* bad : {"http://hub.corp:81/a/b", "https://other.corp/a/b", "https://hub.corp:8443/a/b"}) {
+        CAPTURE(bad);
+        CHECK_THROWS_AS(parse_repo_url(bad, "http://hub.corp:8080"), JsonError);
+    }
+    CHECK_THROWS_AS(parse_repo_url("https://hub.corp/a/b", "http://hub.corp/hf"), JsonError);
+}
+
 TEST_CASE("what is no address of a repository below the endpoint is refused") {
     for (const char* bad : {"http://other.test/a/b", "http://hub.test", "http://hub.test/", "http://hub.test.evil/a/b",
                             "http://hub.test/a/b/c", ""}) {

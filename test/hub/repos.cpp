@@ -150,6 +150,38 @@ TEST_CASE("create_repo takes an existing repository only where it may") {
     CHECK(hub.seen().size() == 2);
 }
 
+TEST_CASE("a repository that was made is told of, whatever the server calls itself") {
+    std::string body;
+    int status = 200;
+    MockHub hub([&](const Seen&) { return Answer{.status = status, .body = body}; });
+    const HfApi api(hub.session());
+    body = R"({"url": "https://hub.test/alice/m"})";
+    CHECK(api.create_repo("alice/m").url == "https://hub.test/alice/m");
+    body = R"({"url": "http://internal:3000/alice/m", "name": "alice/m"})";
+    CHECK(api.create_repo("m").url == "http://hub.test/alice/m");
+    body = "{}";
+    CHECK(api.create_repo("alice/m", {.repo_type = "dataset"}).url == "http://hub.test/datasets/alice/m");
+    status = 409;
+    body = R"({"error": "exists", "url": "http://internal:3000/alice/m"})";
+    CHECK(api.create_repo("alice/m", {.exist_ok = true}).url == "http://hub.test/alice/m");
+}
+
+TEST_CASE("a conflict that names no repository stays a refusal") {
+    std::string body;
+    MockHub hub([&](const Seen&) { return Answer{.status = 409, .body = body}; });
+    const HfApi api(hub.session());
+    for (const char* text : {"{}", R"({"error": "no"})", R"({"url": 1})", "<html>", ""}) {
+        CAPTURE(text);
+        body = text;
+        try {
+            api.create_repo("alice/m", {.exist_ok = true});
+            FAIL("the refusal was lost");
+        } catch (const HfHubHttpError& error) {
+            CHECK(error.status() == 409);
+        }
+    }
+}
+
 TEST_CASE("create_repo without the right to create uses what is there, else tells the refusal") {
     bool there = true;
     MockHub hub([&](const Seen& seen) {

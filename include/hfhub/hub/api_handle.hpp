@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -31,6 +32,7 @@ class ApiHandle {
   public:
     /// The library's own view of the object.
     const hub::Client& client() const noexcept { return *client_; }
+    const Session& session() const noexcept { return *session_; }
     /// Ends blocking calls when it is asked to.
     const std::stop_token& stop() const noexcept { return stop_; }
     /// The Hub that is asked, without '/' at its end.
@@ -47,6 +49,7 @@ class ApiHandle {
     void set_stop(std::stop_token stop) noexcept { stop_ = std::move(stop); }
 
   private:
+    std::optional<Session> session_;  // what keeps it open: the client, which calls under way hold too, does not
     std::shared_ptr<const hub::Client> client_;
     std::stop_token stop_;
 };

@@ -79,7 +79,7 @@ using CommitOperation = std::variant<CommitOperationAdd, CommitOperationDelete, 
 static_assert(std::is_trivially_destructible_v<CommitOperation>);
 
 /// The operations of a commit, a view: `{CommitOperationAdd{…}, CommitOperationDelete{…}}`, one operation, a vector or
-/// a span of them convert; what it looks at must live until the call was made.
+/// a span of them convert; what it looks at must live until the call was made: a braced list belongs into the call.
 class CommitOperations {
   public:
     constexpr CommitOperations() noexcept = default;

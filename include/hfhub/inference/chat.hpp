@@ -34,7 +34,8 @@ struct ChatMessage {
 };
 BOOST_DESCRIBE_STRUCT(ChatMessage, (), (role, content, name, tool_calls, tool_call_id))
 
-/// A view of messages: a vector, a span, a braced list, one message, or the text of one by the user.
+/// A view of messages: a vector, a span, a braced list, one message, or the text of one by the user. What it looks at
+/// must live until the call was made: a braced list belongs into the call.
 class ChatMessages {
   public:
     ChatMessages() noexcept = default;
