@@ -128,7 +128,7 @@ bool PartFile::try_take_over(const fs::path& path, bool from_this_host, std::str
         own = path.parent_path() / new_part_name(stem);
         if (::rename(path.c_str(), own.c_str()) != 0) return false;
     }
-    file_ = OutputFile(own, OutputFile::Open::keep);
+    file_ = OutputFile(own, OutputFile::Open::existing);
     lock_ = std::move(lock);
     position_ = part.bytes;
     if (log_enabled(LogLevel::info)) {

@@ -154,7 +154,7 @@ TEST_CASE("a damaged part that was taken over is found by the hash") {
     const TemporaryFolder folder;
     leave(folder.path(), 60'000);
     const fs::path left = fs::directory_iterator(folder.path())->path();
-    OutputFile(left, OutputFile::Open::keep).write_at(100, bytes("damaged"));
+    OutputFile(left, OutputFile::Open::existing).write_at(100, bytes("damaged"));
     PartFile part(folder.path(), sha, wanted());
     part.hash_more(60'000);
     part.append(bytes(content).subspan(60'000));
