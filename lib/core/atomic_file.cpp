@@ -271,6 +271,12 @@ std::optional<FileIdentity> identity_of(const fs::path& path) noexcept {
     return to_identity(status);
 }
 
+std::optional<FileIdentity> identity_behind(const fs::path& path) noexcept {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+    return to_identity(status);
+}
+
 InputFile::InputFile(fs::path path) : path_(std::move(path)) {
     descriptor_ = retried([&] { return ::open(path_.c_str(), O_RDONLY | O_CLOEXEC); });
     if (descriptor_ < 0) fail("open", path_);

@@ -75,6 +75,8 @@ struct FileIdentity {
 };
 /// Of what bears that name, be it a link; nothing where nothing can be seen there.
 std::optional<FileIdentity> identity_of(const std::filesystem::path& path) noexcept;
+/// As identity_of, of what a link leads to.
+std::optional<FileIdentity> identity_behind(const std::filesystem::path& path) noexcept;
 
 /// A file that is being read.
 class InputFile {
