@@ -365,7 +365,7 @@ double time_to_stop(std::unique_ptr<SmallHub> hub, HfHubDownloadOptions options)
 /// Takes long to read, but no room.
 void make_huge(const fs::path& path) {
     write_file_atomically(path, "");
-    fs::resize_file(path, std::uintmax_t{24} << 30);
+    fs::resize_file(path, std::uintmax_t{8} << 30);
 }
 
 }  // namespace
