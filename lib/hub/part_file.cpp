@@ -4,7 +4,6 @@
 #include "hub/cache_layout.hpp"
 #include "hub/part_name.hpp"
 
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,6 +29,11 @@ bool may_delete(const FoundPart& part) noexcept {
     // An empty one may have been made this moment, and not be locked yet.
     const bool unused = part.bytes > 0 && part.from_this_host;
     return part.lock_excludes && (unused || part.idle >= abandoned_after);
+}
+
+std::optional<std::uint64_t> free_space(const struct statvfs& status) noexcept {
+    if (status.f_blocks == 0) return std::nullopt;
+    return std::uint64_t{status.f_bavail} * status.f_frsize;
 }
 
 PartFile::PartFile(const fs::path& folder, std::string_view stem, PartContent content, bool resume, PartLocks locks)
@@ -155,11 +159,10 @@ std::chrono::system_clock::time_point PartFile::file_system_time() const {
 void PartFile::check_space(const fs::path& folder) const {
     struct statvfs status{};
     if (!content_.check_disk_space || !content_.size || ::statvfs(folder.c_str(), &status) != 0) return;
-    if (status.f_blocks == 0) return;  // the file system does not tell
     const std::uint64_t wanted = *content_.size - std::min(position_, *content_.size);
-    const std::uint64_t free = std::uint64_t{status.f_bavail} * status.f_frsize;
-    if (free >= wanted) return;
-    throw FileError("store " + std::to_string(wanted) + " more bytes (" + std::to_string(free) + " are free) in",
+    const auto free = free_space(status);
+    if (!free || *free >= wanted) return;
+    throw FileError("store " + std::to_string(wanted) + " more bytes (" + std::to_string(*free) + " are free) in",
                     folder, std::make_error_code(std::errc::no_space_on_device));
 }
 

@@ -13,6 +13,8 @@
 #include "core/digest.hpp"
 #include "core/file_lock.hpp"
 
+#include <sys/statvfs.h>
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -36,6 +38,9 @@ struct FoundPart {
 bool may_take_over(const FoundPart& part, std::optional<std::uint64_t> size) noexcept;
 /// Whether it may be deleted, once nobody needs it.
 bool may_delete(const FoundPart& part) noexcept;
+
+/// Bytes that may still be written there; nothing where the file system does not tell.
+std::optional<std::uint64_t> free_space(const struct statvfs& status) noexcept;
 
 /// What is fetched, and how it is checked.
 struct PartContent {
