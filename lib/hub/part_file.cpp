@@ -4,6 +4,7 @@
 #include "hub/cache_layout.hpp"
 #include "hub/part_name.hpp"
 
+#include <dirent.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,10 @@ namespace {
 
 constexpr std::chrono::seconds abandoned_after{600};
 constexpr std::size_t hash_block = std::size_t{1} << 20;
+
+struct CloseFolder {
+    void operator()(DIR* folder) const { ::closedir(folder); }
+};
 
 }  // namespace
 
@@ -74,12 +79,16 @@ void PartFile::make(const fs::path& folder, std::string_view stem) {
 /// Other parts of the same content that hold anything, largest first, and those that were left empty.
 std::vector<PartFile::Left> PartFile::find_left(const fs::path& folder, std::string_view stem) const {
     std::vector<Left> found;
-    std::error_code error;
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-        const PartName name = read_part_name(entry->path().filename().string(), stem);
-        if (!name.matches || entry->path() == path()) continue;
-        const auto identity = identity_of(entry->path());
-        if (identity && identity->plain()) found.push_back({entry->path(), name.from_this_host, identity->size});
+    const std::unique_ptr<DIR, CloseFolder> entries(::opendir(folder.c_str()));
+    if (!entries) return found;
+    // A cache folder may hold many files; fs::directory_iterator would make a path of each.
+    while (const dirent* entry = ::readdir(entries.get())) {
+        const PartName name = read_part_name(entry->d_name, stem);
+        if (!name.matches) continue;
+        fs::path part = folder / entry->d_name;
+        const auto identity = identity_of(part);
+        if (part == path() || !identity || !identity->plain()) continue;
+        found.push_back({std::move(part), name.from_this_host, identity->size});
     }
     std::sort(found.begin(), found.end(), [](const Left& a, const Left& b) { return a.bytes > b.bytes; });
     return found;
