@@ -71,6 +71,8 @@ class CacheJob final : public DownloadJob {
         make_directories(cache_.blobs());
         make_directories(pointer_at(file.commit_hash).parent_path());
         write_cachedir_tag(cache_.cache_dir());
+        // A branch whose former commit has the file means that one until the new file is there.
+        if (!last_known()) write_ref(cache_, request->revision, file.commit_hash);
         const fs::path blob = cache_.blob(file.etag), pointer = pointer_at(file.commit_hash);
         switch (step(file)) {
             case CacheStep::use:
@@ -87,7 +89,6 @@ class CacheJob final : public DownloadJob {
 
     void finish(const FileDescription& file, PartFile* part) const override {
         if (part) publish(file, *part);
-        // Until then the branch means the commit of which the file is there.
         write_ref(cache_, request->revision, file.commit_hash);
     }
 

@@ -49,6 +49,11 @@ class FolderJob final : public DownloadJob {
           paths_(resolved_folder(request->local_dir), request->filename),
           cache_(resolved_folder(request->cache_dir), request->repo_type, request->repo_id) {
         check_containment(paths_);
+        try {
+            prepare_local_folder(paths_);
+        } catch (const FileError&) {
+            // The folder may be read-only and hold the file; where it is to be written, that fails again.
+        }
         if (local_file_exists(paths_)) seen_ = identity_behind(paths_.file);
         metadata_ = read_local_metadata(paths_);
     }
@@ -83,7 +88,6 @@ class FolderJob final : public DownloadJob {
     void remember(const FileDescription& file) const noexcept {
         if (metadata_ && metadata_->etag == file.etag && metadata_->commit_hash == file.commit_hash) return;
         try {
-            prepare_local_folder(paths_);
             FileLock lock(paths_.lock);
             if (!lock.try_lock()) return;  // who has it knows better
             const auto now = identity_behind(paths_.file);

@@ -107,7 +107,7 @@ TEST_CASE("the version of a file that is there is not noted while somebody else 
     CHECK(fs::exists(with.remembered("f.metadata")));
 }
 
-TEST_CASE("a dry run into a folder leaves no trace in it") {
+TEST_CASE("a dry run into a folder fetches nothing and remembers nothing") {
     const FolderWithFile with;
     for (const bool have : {true, false}) {
         CAPTURE(have);
@@ -116,7 +116,8 @@ TEST_CASE("a dry run into a folder leaves no trace in it") {
             with.hub.api().hf_hub_download_dry_run("a/m", "f", {.local_dir = with.folder.path().string()});
         CHECK(info.is_cached == have);
         CHECK(fs::exists(with.folder / "f") == have);
-        CHECK(!fs::exists(with.folder / ".cache"));
+        CHECK(!fs::exists(with.remembered("f.metadata")));
+        CHECK(!fs::exists(with.remembered("f.lock")));
     }
 }
 
