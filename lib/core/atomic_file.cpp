@@ -9,12 +9,16 @@
 #include <cstdio>
 #include <random>
 #include <utility>
+#include <vector>
 
 namespace hfhub {
 
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr std::size_t copied_at_once = std::size_t{1} << 26;
+constexpr std::size_t copy_block = std::size_t{1} << 18;
 
 std::string_view hint_for(int error) {
     switch (error) {
@@ -31,6 +35,8 @@ std::string_view hint_for(int error) {
             return "; raise the limit of open files (ulimit -n)";
         case ENAMETOOLONG:
             return "; a name may have at most 255 bytes";
+        case ELOOP:
+            return "; a link that stands there is not followed: delete it";
         default:
             return "";
     }
@@ -51,6 +57,18 @@ auto retried(Call call) {
     } while (result < 0 && errno == EINTR);
     return result;
 }
+
+/// Closes a descriptor whatever happens.
+class Closing {
+  public:
+    explicit Closing(int descriptor) : descriptor_(descriptor) {}
+    Closing(const Closing&) = delete;
+    Closing& operator=(const Closing&) = delete;
+    ~Closing() { ::close(descriptor_); }
+
+  private:
+    int descriptor_;
+};
 
 std::string random_suffix() {
     char text[16];
@@ -86,8 +104,8 @@ void sync_folder_of(const fs::path& path) {
     const auto folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
     const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) return;
+    const Closing closing(descriptor);
     ::fsync(descriptor);
-    ::close(descriptor);
 }
 
 std::optional<std::string> read_all(const fs::path& path, std::size_t limit, bool may_be_missing) {
@@ -96,23 +114,68 @@ std::optional<std::string> read_all(const fs::path& path, std::size_t limit, boo
         if (may_be_missing && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
         fail("open", path);
     }
+    const Closing closing(descriptor);
     std::string content;
     ssize_t got = 0;
-    int error = 0;
     do {
         const auto at = content.size();
         content.resize(at + std::clamp<std::size_t>(at, 4096, 1 << 20));
         got = retried([&] { return ::read(descriptor, content.data() + at, content.size() - at); });
-        error = got < 0 ? errno : 0;
-        content.resize(at + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+        if (got < 0) fail("read", path);
+        content.resize(at + static_cast<std::size_t>(got));
     } while (got > 0 && content.size() <= limit);
-    ::close(descriptor);
-    if (error != 0) fail("read", path, error);
     if (content.size() > limit) {
         throw IoError("cannot read " + path.string() + ": it holds more than the " + std::to_string(limit) +
                       " bytes that are expected at most");
     }
     return content;
+}
+
+int flags_of(OutputFile::Open how) {
+    switch (how) {
+        case OutputFile::Open::create_new:
+            return O_CREAT | O_EXCL;
+        case OutputFile::Open::truncate:
+            return O_CREAT | O_TRUNC;
+        case OutputFile::Open::existing:
+            break;
+    }
+    return O_NOFOLLOW | O_NONBLOCK;
+}
+
+std::size_t read_some(int descriptor, const fs::path& path, std::uint64_t offset, std::span<std::byte> bytes) {
+    const auto got =
+        retried([&] { return ::pread(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+    if (got < 0) fail("read", path);
+    return static_cast<std::size_t>(got);
+}
+
+FileIdentity to_identity(const struct stat& status) {
+    const auto since_epoch =
+        std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec);
+    FileIdentity identity;
+    identity.device = status.st_dev;
+    identity.inode = status.st_ino;
+    identity.size = static_cast<std::uint64_t>(status.st_size);
+    identity.names = status.st_nlink;
+    identity.modified = std::chrono::system_clock::time_point(
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(since_epoch));
+    identity.regular = S_ISREG(status.st_mode);
+    return identity;
+}
+
+/// Bytes copied inside the kernel; 0 also where it cannot, or says there are none, as some file systems do wrongly.
+std::uint64_t copy_in_kernel(int from, int to, std::uint64_t offset, std::uint64_t bytes) {
+    auto in = static_cast<off_t>(offset), out = in;
+    const auto done = retried([&] { return ::copy_file_range(from, &in, to, &out, bytes, 0); });
+    return done < 0 ? 0 : static_cast<std::uint64_t>(done);
+}
+
+fs::path absolute_path(const fs::path& path) {
+    std::error_code error;
+    const auto absolute = fs::absolute(path, error);
+    if (error) throw FileError("use", path, error);
+    return absolute.lexically_normal();
 }
 
 bool links_unsupported(int error) {
@@ -173,13 +236,9 @@ void make_directories(const fs::path& path) {
 }
 
 void copy_file_atomically(const fs::path& from, const fs::path& to) {
-    const auto temporary = temporary_beside(to);
-    Removal removal(temporary);
-    std::error_code error;
-    fs::copy_file(from, temporary, error);
-    if (error) throw FileError("copy " + from.string() + " to", to, error);
-    rename_over(temporary, to);
-    removal.dismiss();
+    FileCopy copy(from, to);
+    while (copy.step(copied_at_once)) {
+    }
 }
 
 void move_file(const fs::path& from, const fs::path& to) {
@@ -190,9 +249,9 @@ void move_file(const fs::path& from, const fs::path& to) {
 }
 
 bool try_symlink(const fs::path& target, const fs::path& link, MakeLink make_link) {
+    const auto link_folder = absolute_path(link).parent_path();
+    const auto relative = absolute_path(target).lexically_relative(link_folder);
     std::error_code error;
-    const auto link_folder = fs::absolute(link).lexically_normal().parent_path();
-    const auto relative = fs::absolute(target).lexically_normal().lexically_relative(link_folder);
     if (fs::is_symlink(link, error) && fs::read_symlink(link, error) == relative) return true;
 
     const auto temporary = temporary_beside(link);
@@ -206,10 +265,37 @@ bool try_symlink(const fs::path& target, const fs::path& link, MakeLink make_lin
     return true;
 }
 
+std::optional<FileIdentity> identity_of(const fs::path& path) noexcept {
+    struct stat status{};
+    if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
+    return to_identity(status);
+}
+
+std::optional<FileIdentity> identity_behind(const fs::path& path) noexcept {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+    return to_identity(status);
+}
+
+InputFile::InputFile(fs::path path) : path_(std::move(path)) {
+    descriptor_ = retried([&] { return ::open(path_.c_str(), O_RDONLY | O_CLOEXEC); });
+    if (descriptor_ < 0) fail("open", path_);
+}
+
+InputFile::~InputFile() { ::close(descriptor_); }
+
+std::size_t InputFile::read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
+    return read_some(descriptor_, path_, offset, bytes);
+}
+
 OutputFile::OutputFile(fs::path path, Open how, unsigned mode) : path_(std::move(path)) {
-    const int flags = how == Open::create_new ? O_EXCL : how == Open::truncate ? O_TRUNC : 0;
-    descriptor_ = retried([&] { return ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | flags, mode); });
-    if (descriptor_ < 0) fail("create", path_);
+    const int flags = O_RDWR | O_CLOEXEC | flags_of(how);
+    descriptor_ = retried([&] { return ::open(path_.c_str(), flags, mode); });
+    if (descriptor_ < 0) fail(how == Open::existing ? "open" : "create", path_);
+    struct stat status{};
+    if (how != Open::existing || (::fstat(descriptor_, &status) == 0 && to_identity(status).plain())) return;
+    ::close(std::exchange(descriptor_, -1));
+    fail("write", path_, EPERM);
 }
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
@@ -236,16 +322,32 @@ void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes
 }
 
 std::size_t OutputFile::read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
-    const auto got =
-        retried([&] { return ::pread(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
-    if (got < 0) fail("read", path_);
-    return static_cast<std::size_t>(got);
+    return read_some(descriptor_, path_, offset, bytes);
 }
 
-std::uint64_t OutputFile::size() const {
+std::uint64_t OutputFile::copy_at(std::uint64_t offset, const InputFile& source, std::uint64_t bytes) {
+    const std::uint64_t copied = copy_in_kernel(source.descriptor_, descriptor_, offset, bytes);
+    if (copied > 0) return copied;
+    std::vector<std::byte> block(static_cast<std::size_t>(std::min<std::uint64_t>(bytes, copy_block)));
+    const std::size_t got = source.read_at(offset, block);
+    write_at(offset, std::span(block).first(got));
+    return got;
+}
+
+FileIdentity OutputFile::identity() const {
     struct stat status{};
     if (::fstat(descriptor_, &status) != 0) fail("examine", path_);
-    return static_cast<std::uint64_t>(status.st_size);
+    return to_identity(status);
+}
+
+void OutputFile::move_to(fs::path path) {
+    rename_over(path_, path);
+    path_ = std::move(path);
+}
+
+bool OutputFile::is_named() const {
+    const auto named = identity_of(path_);
+    return named && named->same_file(identity());
 }
 
 void OutputFile::truncate(std::uint64_t size) {
@@ -260,6 +362,28 @@ void OutputFile::close() {
     const int descriptor = std::exchange(descriptor_, -1);
     // After EINTR the descriptor is closed on Linux: a second close could hit another file's.
     if (descriptor >= 0 && ::close(descriptor) != 0 && errno != EINTR) fail("write", path_);
+}
+
+FileCopy::FileCopy(fs::path from, fs::path to)
+    : source_(std::move(from)), to_(std::move(to)), copy_(temporary_beside(to_), OutputFile::Open::create_new) {}
+
+FileCopy::~FileCopy() {
+    if (!done_) ::unlink(copy_.path().c_str());
+}
+
+bool FileCopy::step(std::uint64_t bytes) {
+    while (bytes > 0) {
+        const std::uint64_t copied = copy_.copy_at(position_, source_, bytes);
+        if (copied == 0) {
+            copy_.close();
+            rename_over(copy_.path(), to_);
+            done_ = true;
+            return false;
+        }
+        position_ += copied;
+        bytes -= copied;
+    }
+    return true;
 }
 
 }  // namespace hfhub

@@ -2,6 +2,7 @@
 
 #include <hfhub/error.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -46,7 +47,8 @@ void make_directories(const std::filesystem::path& path);
 /// Moves a file over `to`, which readers see in its former or its new form; copies where `to` is on another file
 /// system. Throws FileError; then `from` is still there.
 void move_file(const std::filesystem::path& from, const std::filesystem::path& to);
-/// Copies content and mode; `to` appears complete or not at all. Throws FileError.
+/// Copies the content; `to` is as open to others as the umask allows, and appears complete or not at all. Throws
+/// FileError.
 void copy_file_atomically(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// Makes `link` a symbolic link to `target`, written relative to the link's folder; replaces what bears that name.
@@ -58,13 +60,49 @@ bool try_symlink(const std::filesystem::path& target, const std::filesystem::pat
 /// `name` with `suffix` behind it, cut (between UTF-8 characters) so that it is a valid name of at most 255 bytes.
 std::string name_with_suffix(std::string_view name, std::string_view suffix);
 
+/// Which file it is, whatever its name, and how it looks.
+struct FileIdentity {
+    std::uint64_t device = 0, inode = 0, size = 0, names = 0;
+    std::chrono::system_clock::time_point modified{};
+    bool regular = false;
+
+    bool same_file(const FileIdentity& other) const noexcept { return device == other.device && inode == other.inode; }
+    bool same_content(const FileIdentity& other) const noexcept {
+        return same_file(other) && size == other.size && modified == other.modified;
+    }
+    /// Whether writing to it changes nothing else.
+    bool plain() const noexcept { return regular && names == 1; }
+};
+/// Of what bears that name, be it a link; nothing where nothing can be seen there.
+std::optional<FileIdentity> identity_of(const std::filesystem::path& path) noexcept;
+/// As identity_of, of what a link leads to.
+std::optional<FileIdentity> identity_behind(const std::filesystem::path& path) noexcept;
+
+/// A file that is being read.
+class InputFile {
+  public:
+    /// Throws FileError.
+    explicit InputFile(std::filesystem::path path);
+    InputFile(const InputFile&) = delete;
+    InputFile& operator=(const InputFile&) = delete;
+    ~InputFile();
+
+    /// Reads up to the span's size; 0 at the end. Throws FileError.
+    std::size_t read_at(std::uint64_t offset, std::span<std::byte> bytes) const;
+
+  private:
+    friend class OutputFile;
+    std::filesystem::path path_;
+    int descriptor_ = -1;
+};
+
 /// A file that is being written, at any offset. Closed without a word by the destructor. Not thread-safe, except that
 /// write_at and read_at may run at once from several threads.
 class OutputFile {
   public:
     enum class Open : std::uint8_t {
         create_new,  ///< Fails with EEXIST where the file is there.
-        keep,        ///< Creates the file or keeps its content.
+        existing,    ///< A plain file that is there under no other name; a link is not followed.
         truncate,    ///< Creates the file or empties it.
     };
 
@@ -82,7 +120,16 @@ class OutputFile {
     void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
     /// Reads up to the span's size; 0 at the end. Throws FileError.
     std::size_t read_at(std::uint64_t offset, std::span<std::byte> bytes) const;
-    std::uint64_t size() const;
+    /// Copies up to so many bytes to the same offset, inside the kernel where it can do that; 0 at the source's end.
+    /// Throws FileError.
+    std::uint64_t copy_at(std::uint64_t offset, const InputFile& source, std::uint64_t bytes);
+    /// Throws FileError.
+    FileIdentity identity() const;
+    std::uint64_t size() const { return identity().size; }
+    /// Gives it another name, in place of what bears that. Throws FileError; then it has its former name.
+    void move_to(std::filesystem::path path);
+    /// Whether its path still names it: it may have been deleted, moved or replaced.
+    bool is_named() const;
     void truncate(std::uint64_t size);
     /// Waits until the content is on the disk. Throws FileError.
     void sync();
@@ -92,6 +139,26 @@ class OutputFile {
   private:
     std::filesystem::path path_;
     int descriptor_ = -1;
+};
+
+/// A copy that is made in steps, so that one may think better of it in between: then nothing has changed.
+class FileCopy {
+  public:
+    /// Throws FileError.
+    FileCopy(std::filesystem::path from, std::filesystem::path to);
+    FileCopy(const FileCopy&) = delete;
+    FileCopy& operator=(const FileCopy&) = delete;
+    ~FileCopy();
+
+    /// Copies up to so many more bytes. False once `to` is complete and has its name. Throws FileError.
+    bool step(std::uint64_t bytes);
+
+  private:
+    InputFile source_;
+    std::filesystem::path to_;
+    OutputFile copy_;
+    std::uint64_t position_ = 0;
+    bool done_ = false;
 };
 
 }  // namespace hfhub

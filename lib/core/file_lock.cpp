@@ -68,28 +68,29 @@ fs::path soft_lock_beside(const fs::path& lock_file) {
     return lock_file.parent_path() / ((fits ? name : sha256_hex(name)) + std::string(suffix));
 }
 
-/// Opens a lock file; one that belongs to another user may be readable only, and that is enough for flock.
-int open_lock_file(const fs::path& path) {
-    int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0664);
-    if (descriptor < 0 && errno == EACCES) descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    return descriptor;
+fs::path with_random_suffix(const fs::path& path) {
+    const std::string suffix = "." + std::to_string(std::random_device()());
+    return path.parent_path() / name_with_suffix(path.filename().string(), suffix);
 }
 
 /// Whether the path still names the open file: a lock on a deleted one binds nobody.
 bool is_still_named(int descriptor, const fs::path& path) {
     struct stat open{}, named{};
-    return ::fstat(descriptor, &open) == 0 && ::stat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino &&
+    return ::fstat(descriptor, &open) == 0 && ::lstat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino &&
            open.st_dev == named.st_dev;
 }
 
 }  // namespace
 
-FileLock::FileLock(fs::path lock_file, Flock flock)
-    : lock_file_(std::move(lock_file)), soft_file_(soft_lock_beside(lock_file_)), flock_(flock ? flock : ::flock) {}
+FileLock::FileLock(fs::path lock_file, Flock flock, File file)
+    : lock_file_(std::move(lock_file)),
+      soft_file_(soft_lock_beside(lock_file_)),
+      flock_(flock ? flock : ::flock),
+      file_(file) {}
 
 bool FileLock::try_lock() {
     if (owns_lock()) return true;
-    make_directories(lock_file_.parent_path());
+    if (file_ == File::created) make_directories(lock_file_.parent_path());
     for (int tries = 0; tries < 10; ++tries) {
         switch (try_flock()) {
             case Attempt::done:
@@ -105,9 +106,28 @@ bool FileLock::try_lock() {
     return false;
 }
 
+/// Below 0 where a file that should exist does not. A lock file of another user may be readable only, and that is
+/// enough for flock.
+int FileLock::open_lock_file() const {
+    const bool existing = file_ == File::existing;
+    const int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    int descriptor = ::open(lock_file_.c_str(), flags | O_RDWR | (existing ? 0 : O_CREAT), 0664);
+    if (descriptor < 0 && errno == EACCES) descriptor = ::open(lock_file_.c_str(), flags | O_RDONLY);
+    if (descriptor < 0) {
+        if (existing && (errno == ENOENT || errno == ELOOP)) return -1;
+        throw FileError("lock", lock_file_, {errno, std::system_category()});
+    }
+    struct stat status{};
+    const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+    if (regular && (!existing || status.st_nlink == 1)) return descriptor;
+    ::close(descriptor);
+    if (existing) return -1;
+    throw FileError("lock", lock_file_, std::make_error_code(std::errc::not_supported));
+}
+
 FileLock::Attempt FileLock::try_flock() {
-    const int descriptor = open_lock_file(lock_file_);
-    if (descriptor < 0) throw FileError("lock", lock_file_, {errno, std::system_category()});
+    const int descriptor = open_lock_file();
+    if (descriptor < 0) return Attempt::busy;
     int error = 0;
     do {
         error = flock_(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
@@ -127,10 +147,10 @@ FileLock::Attempt FileLock::try_flock() {
 }
 
 bool FileLock::try_soft_lock() {
+    auto identity = new_identity();
     for (int tries = 0; tries < 2; ++tries) {
         const int descriptor = ::open(soft_file_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0664);
         if (descriptor >= 0) {
-            auto identity = new_identity();
             const auto written = ::write(descriptor, identity.data(), identity.size());
             const int error = errno;
             ::close(descriptor);
@@ -158,8 +178,7 @@ bool FileLock::break_if_stale() {
     if (!content) return true;
     if (!is_dead(parse_identity(*content)) && file_system_time() - modified(status) <= stale_after) return false;
 
-    const auto aside = soft_file_.parent_path() /
-                       name_with_suffix(soft_file_.filename().string(), "." + std::to_string(std::random_device()()));
+    const auto aside = with_random_suffix(soft_file_);
     if (::rename(soft_file_.c_str(), aside.c_str()) != 0) return true;
     const bool same = read_file_if_exists(aside, max_soft_lock) == content;
     if (!same) (void)!::link(aside.c_str(), soft_file_.c_str());
@@ -167,14 +186,17 @@ bool FileLock::break_if_stale() {
     return same;
 }
 
-/// "Now" by the clock that also stamps the files: a server's may differ from ours by more than a lock's life.
+/// "Now" by the clock that also stamps the files: a server's may differ from ours by more than a lock's life. Asked of
+/// a file of its own, since the age of the one that is locked may say something, too.
 std::chrono::system_clock::time_point FileLock::file_system_time() const {
     auto now = std::chrono::system_clock::now();
-    const int descriptor = open_lock_file(lock_file_);
+    const auto fresh = with_random_suffix(soft_file_);
+    const int descriptor = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (descriptor < 0) return now;
     struct stat status{};
-    if (::futimens(descriptor, nullptr) == 0 && ::fstat(descriptor, &status) == 0) now = modified(status);
+    if (::fstat(descriptor, &status) == 0) now = modified(status);
     ::close(descriptor);
+    ::unlink(fresh.c_str());
     return now;
 }
 
@@ -198,7 +220,7 @@ bool FileLock::refresh() noexcept {
     if (state_ != State::soft) return owns_lock();
     try {
         const bool own = read_file_if_exists(soft_file_, max_soft_lock) == identity_;
-        if (own && ::utimensat(AT_FDCWD, soft_file_.c_str(), nullptr, 0) == 0) return true;
+        if (own && ::utimensat(AT_FDCWD, soft_file_.c_str(), nullptr, AT_SYMLINK_NOFOLLOW) == 0) return true;
         if (own) return true;  // not allowed to stamp it: others see its age, but it is still ours
     } catch (const std::exception&) {
         return true;  // the file system fails for now; that is no proof of a loss

@@ -30,13 +30,18 @@ class FileLock {
     /// Stands in for flock(2) in tests.
     using Flock = int (*)(int descriptor, int operation);
 
-    explicit FileLock(std::filesystem::path lock_file, Flock flock = nullptr);
+    enum class File : std::uint8_t {
+        created,   ///< Where it is missing (0664 less the umask), with the folders above it.
+        existing,  ///< A file that holds something else than a lock: it must be there, plain, under no other name.
+    };
+
+    explicit FileLock(std::filesystem::path lock_file, Flock flock = nullptr, File file = File::created);
     FileLock(const FileLock&) = delete;
     FileLock& operator=(const FileLock&) = delete;
     ~FileLock() { unlock(); }
 
-    /// True where this object now holds the lock, or did already; false where another one does. Creates the file (0664
-    /// less the umask) and the folders above it. Throws FileError where neither form of lock can be made.
+    /// True where this object now holds the lock, or did already; false where another one does, or where a file that
+    /// should exist does not. Links are not followed. Throws FileError where neither form of lock can be made.
     bool try_lock();
     /// No effect where it is not held, nor in a child that was forked while its parent held it.
     void unlock() noexcept;
@@ -54,6 +59,7 @@ class FileLock {
     enum class State : std::uint8_t { open, flock, soft };
     enum class Attempt : std::uint8_t { done, busy, unsupported, replaced };
     Attempt try_flock();
+    int open_lock_file() const;
     bool try_soft_lock();
     bool break_if_stale();
     std::chrono::system_clock::time_point file_system_time() const;
@@ -61,6 +67,7 @@ class FileLock {
     std::filesystem::path lock_file_;
     std::filesystem::path soft_file_;
     Flock flock_;
+    File file_;
     State state_ = State::open;
     int descriptor_ = -1;
     int process_ = 0;       ///< That took the lock.

@@ -4,6 +4,7 @@
 #include "core/log.hpp"
 
 #include <cstdlib>
+#include <exception>
 
 namespace hfhub::hub {
 
@@ -33,7 +34,8 @@ fs::path resolved_folder(std::string_view text) {
     const char* home = std::getenv("HOME");
     if (home && (text == "~" || text.starts_with("~/"))) path = fs::path(home) / text.substr(text == "~" ? 1 : 2);
     std::error_code error;
-    fs::path resolved = fs::weakly_canonical(fs::absolute(path), error);
+    fs::path resolved = fs::absolute(path, error);
+    if (!error) resolved = fs::weakly_canonical(resolved, error);
     if (error) throw FileError("use the folder", path, error);
     return resolved;
 }
@@ -41,6 +43,14 @@ fs::path resolved_folder(std::string_view text) {
 bool file_exists_at(const fs::path& path) noexcept {
     std::error_code error;
     return fs::exists(path, error);
+}
+
+std::optional<std::uint64_t> file_size_at(const fs::path& path) noexcept {
+    std::error_code error;
+    if (!fs::is_regular_file(path, error)) return std::nullopt;
+    const auto size = fs::file_size(path, error);
+    if (error) return std::nullopt;
+    return size;
 }
 
 std::optional<std::string> read_ref(const RepoCache& cache, std::string_view revision) {
@@ -54,11 +64,15 @@ std::optional<std::string> read_ref(const RepoCache& cache, std::string_view rev
     return std::string(commit);
 }
 
-void write_ref(const RepoCache& cache, std::string_view revision, std::string_view commit) {
-    if (revision == commit || read_ref(cache, revision) == commit) return;
-    const fs::path path = cache.ref(revision);
-    make_directories(path.parent_path());
-    write_file_atomically(path, commit);
+void write_ref(const RepoCache& cache, std::string_view revision, std::string_view commit) noexcept {
+    try {
+        if (revision == commit || read_ref(cache, revision) == commit) return;
+        const fs::path path = cache.ref(revision);
+        make_directories(path.parent_path());
+        write_file_atomically(path, commit);
+    } catch (const std::exception& error) {
+        log(LogLevel::info, std::string("could not remember the commit of a revision: ") + error.what());
+    }
 }
 
 void write_no_exist(const RepoCache& cache, std::string_view commit, std::string_view filename) noexcept {
@@ -81,14 +95,9 @@ void write_cachedir_tag(const fs::path& folder) noexcept {
     }
 }
 
-void make_pointer(const fs::path& blob, const fs::path& pointer, bool new_blob, bool links) {
+bool link_pointer(const fs::path& blob, const fs::path& pointer, bool links) {
     make_directories(pointer.parent_path());
-    if (links && try_symlink(blob, pointer)) return;
-    if (new_blob) {
-        move_file(blob, pointer);
-    } else {
-        copy_file_atomically(blob, pointer);
-    }
+    return links && try_symlink(blob, pointer);
 }
 
 CachedFile find_cached(const RepoCache& cache, std::string_view revision, std::string_view filename) {

@@ -6,6 +6,7 @@
 
 #include <hfhub/hub/download.hpp>
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -17,11 +18,14 @@ namespace hfhub::hub {
 std::filesystem::path resolved_folder(std::string_view text);
 
 bool file_exists_at(const std::filesystem::path& path) noexcept;
+/// Of a file, be it behind a link; nothing where there is none.
+std::optional<std::uint64_t> file_size_at(const std::filesystem::path& path) noexcept;
 
 /// The commit that a branch or tag was at last; nothing where the cache does not know.
 std::optional<std::string> read_ref(const RepoCache& cache, std::string_view revision);
-/// Remembers it. Writes nothing where that is known already, or where the revision is the commit. Throws FileError.
-void write_ref(const RepoCache& cache, std::string_view revision, std::string_view commit);
+/// Remembers it. Writes nothing where that is known already, or where the revision is the commit; failures are logged
+/// only, since a cache may be read-only and hold all that is wanted.
+void write_ref(const RepoCache& cache, std::string_view revision, std::string_view commit) noexcept;
 
 /// Remembers that the repository has no such file; failures are logged only.
 void write_no_exist(const RepoCache& cache, std::string_view commit, std::string_view filename) noexcept;
@@ -29,9 +33,8 @@ void write_no_exist(const RepoCache& cache, std::string_view commit, std::string
 /// Marks a folder as a cache for backup tools, unless it is marked; failures do not matter.
 void write_cachedir_tag(const std::filesystem::path& folder) noexcept;
 
-/// Puts a blob under a file name: as a link, or where there are no links by moving a new blob, by copying another.
-/// Throws FileError.
-void make_pointer(const std::filesystem::path& blob, const std::filesystem::path& pointer, bool new_blob, bool links);
+/// Puts a blob under a file name by a link; false where there are none to be had. Throws FileError.
+bool link_pointer(const std::filesystem::path& blob, const std::filesystem::path& pointer, bool links);
 
 /// What the cache knows of a file at a revision.
 CachedFile find_cached(const RepoCache& cache, std::string_view revision, std::string_view filename);

@@ -1,9 +1,7 @@
 #include "core/atomic_file.hpp"
 #include "http/workers.hpp"
 #include "hub/cache_store.hpp"
-#include "hub/download.hpp"
-#include "hub/held_lock.hpp"
-#include "hub/part_file.hpp"
+#include "hub/download_job.hpp"
 
 #include <hfhub/error.hpp>
 
@@ -13,25 +11,21 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// What one download works on; its functions block.
-struct CacheJob {
+class CacheJob final : public DownloadJob {
+  public:
     CacheJob(SharedRequest wanted, bool may_link)
-        : request(std::move(wanted)),
-          cache(resolved_folder(request->cache_dir), request->repo_type, request->repo_id),
-          links(may_link) {}
-
-    SharedRequest request;
-    RepoCache cache;
-    bool links;
+        : DownloadJob(std::move(wanted)),
+          cache_(resolved_folder(request->cache_dir), request->repo_type, request->repo_id),
+          links_(may_link) {}
 
     /// The file that is there at this commit.
     std::optional<LocalFile> cached_at(const std::string& commit) const {
-        fs::path pointer = cache.pointer(commit, request->filename);
-        if (!file_exists_at(pointer)) return std::nullopt;
+        fs::path pointer = pointer_at(commit);
+        const auto size = file_size_at(pointer);
+        if (!size) return std::nullopt;
         LocalFile file{pointer, std::nullopt};
         if (request->dry_run) {
-            file.dry_run = DryRunFileInfo{commit, fs::file_size(pointer), request->filename, pointer,
-                                          true,   request->force_download};
+            file.dry_run = DryRunFileInfo{commit, *size, request->filename, pointer, true, request->force_download};
         }
         return file;
     }
@@ -44,71 +38,79 @@ struct CacheJob {
 
     std::optional<LocalFile> last_known() const {
         if (is_git_sha1(request->revision)) return cached_at(request->revision);
-        const auto commit = read_ref(cache, request->revision);
+        const auto commit = read_ref(cache_, request->revision);
         return commit ? cached_at(*commit) : std::nullopt;
     }
 
     LocalFile preview(const FileDescription& file) const {
-        fs::path pointer = cache.pointer(file.commit_hash, request->filename);
-        const bool cached = file_exists_at(pointer) || file_exists_at(cache.blob(file.etag));
+        fs::path pointer = pointer_at(file.commit_hash);
+        const bool cached = file_exists_at(pointer) || file_exists_at(cache_.blob(file.etag));
         DryRunFileInfo info{file.commit_hash, file.size, request->filename,
                             pointer,          cached,    request->force_download || !cached};
         return {std::move(pointer), std::move(info)};
     }
 
-    CacheStep step(const FileDescription& file) const {
-        return cache_step(file_exists_at(cache.pointer(file.commit_hash, request->filename)),
-                          file_exists_at(cache.blob(file.etag)), request->force_download);
-    }
+    LocalFile result(const FileDescription& file) const { return {pointer_at(file.commit_hash), std::nullopt}; }
 
-    /// True where the file is there under its name: then the cache, which may be read-only, needs no change.
-    bool prepare(const FileDescription& file) const {
-        if (step(file) == CacheStep::use) {
-            try {
-                write_ref(cache, request->revision, file.commit_hash);
-            } catch (const IoError&) {
-                // The file is what matters.
-            }
-            return true;
-        }
-        make_directories(cache.blobs());
-        make_directories(cache.pointer(file.commit_hash, request->filename).parent_path());
-        write_cachedir_tag(cache.cache_dir());
-        write_ref(cache, request->revision, file.commit_hash);
-        return false;
-    }
-
-    /// With the lock held: a part to fill, or nothing where somebody else has been faster.
-    std::shared_ptr<PartFile> begin(const FileDescription& file, const std::shared_ptr<FileLock>& lock) const {
-        const fs::path pointer = cache.pointer(file.commit_hash, request->filename);
-        switch (step(file)) {
-            case CacheStep::use:
-                return nullptr;
-            case CacheStep::link:
-                make_pointer(cache.blob(file.etag), pointer, false, links);
-                return nullptr;
-            case CacheStep::download:
-                break;
-        }
-        auto part = std::make_shared<PartFile>(cache.blobs(), file.etag, part_content(*request, file),
-                                               !request->force_download);
-        part->guard(lock);
-        return part;
-    }
-
-    void finish(const FileDescription& file, PartFile& part) const {
-        const fs::path blob = cache.blob(file.etag);
-        const fs::path pointer = cache.pointer(file.commit_hash, request->filename);
-        part.publish(blob);
-        std::error_code error;
-        // A link shows the new blob already; a file of its own, where links are not to be had, does not.
-        if (!fs::is_symlink(pointer, error) || !file_exists_at(pointer)) make_pointer(blob, pointer, true, links);
+    /// Whether the file is there under its name: then the cache, which may be read-only, needs no change.
+    bool is_there(const FileDescription& file) const {
+        if (step(file) != CacheStep::use) return false;
+        write_ref(cache_, request->revision, file.commit_hash);
+        return true;
     }
 
     void remember_missing(const std::string& commit) const {
-        write_no_exist(cache, commit, request->filename);
-        write_ref(cache, request->revision, commit);
+        write_no_exist(cache_, commit, request->filename);
+        write_ref(cache_, request->revision, commit);
     }
+
+    fs::path lock(const FileDescription& file) const override { return cache_.lock(file.etag); }
+
+    ByteSource begin(const FileDescription& file) const override {
+        ByteSource source;
+        make_directories(cache_.blobs());
+        make_directories(pointer_at(file.commit_hash).parent_path());
+        write_cachedir_tag(cache_.cache_dir());
+        // A branch whose former commit has the file means that one until the new file is there.
+        if (!last_known()) write_ref(cache_, request->revision, file.commit_hash);
+        const fs::path blob = cache_.blob(file.etag), pointer = pointer_at(file.commit_hash);
+        switch (step(file)) {
+            case CacheStep::use:
+                break;
+            case CacheStep::link:
+                if (!link_pointer(blob, pointer, links_)) source.copy = std::make_shared<FileCopy>(blob, pointer);
+                break;
+            case CacheStep::download:
+                source.part = std::make_shared<PartFile>(cache_.blobs(), file.etag, part_content(*request, file),
+                                                         !request->force_download);
+        }
+        return source;
+    }
+
+    void finish(const FileDescription& file, PartFile* part) const override {
+        if (part) publish(file, *part);
+        write_ref(cache_, request->revision, file.commit_hash);
+    }
+
+  private:
+    fs::path pointer_at(const std::string& commit) const { return cache_.pointer(commit, request->filename); }
+
+    CacheStep step(const FileDescription& file) const {
+        return cache_step(file_exists_at(pointer_at(file.commit_hash)), file_exists_at(cache_.blob(file.etag)),
+                          request->force_download);
+    }
+
+    void publish(const FileDescription& file, PartFile& part) const {
+        const fs::path blob = cache_.blob(file.etag), pointer = pointer_at(file.commit_hash);
+        part.publish(blob);
+        std::error_code error;
+        // A link shows the new blob already; a file of its own, where links are not to be had, does not.
+        if (fs::is_symlink(pointer, error) && file_exists_at(pointer)) return;
+        if (!link_pointer(blob, pointer, links_)) move_file(blob, pointer);
+    }
+
+    RepoCache cache_;
+    bool links_;
 };
 using SharedJob = std::shared_ptr<const CacheJob>;
 
@@ -171,25 +173,10 @@ awaitable<Found> find(Client client, SharedJob job) {
         failure = std::current_exception();
     }
     if (failure) {
-        co_await note_missing(client, job, failure);
+        if (!job->request->dry_run) co_await note_missing(client, job, failure);
         std::rethrow_exception(failure);
     }
     co_return found;
-}
-
-awaitable<void> download(Client client, SharedJob job, std::shared_ptr<const FileDescription> file) {
-    const auto lock = co_await hold_lock(client, job->cache.lock(file->etag));
-    auto begin = [job, file, lock] { return job->begin(*file, lock); };
-    const std::shared_ptr<PartFile> part = co_await client.workers().run(std::move(begin));
-    if (part) {
-        TransferRequest transfer = transfer_of(client, job->request, *file);
-        co_await fetch(client, std::move(transfer), part);
-    }
-    auto finish = [job, file, part, lock] {
-        if (part) job->finish(*file, *part);
-        lock->unlock();
-    };
-    co_await client.workers().run(std::move(finish));
 }
 
 }  // namespace
@@ -202,16 +189,15 @@ awaitable<LocalFile> download_to_cache(Client client, SharedRequest request) {
 
     Found found = co_await find(client, job);
     if (!found.remote) co_return std::move(*found.local);
-    const auto file = std::make_shared<const FileDescription>(std::move(*found.remote));
+    const SharedFile file = std::make_shared<const FileDescription>(std::move(*found.remote));
     if (request->dry_run) {
         auto preview = [job, file] { return job->preview(*file); };
         co_return co_await client.workers().run(std::move(preview));
     }
-    auto prepare = [job, file] { return job->prepare(*file); };
-    const bool ready = co_await client.workers().run(std::move(prepare));
-    if (!ready) co_await download(client, job, file);
-    LocalFile result{job->cache.pointer(file->commit_hash, request->filename), std::nullopt};
-    co_return result;
+    auto check = [job, file] { return job->is_there(*file); };
+    const bool there = co_await client.workers().run(std::move(check));
+    if (!there) co_await perform(client, job, file);
+    co_return job->result(*file);
 }
 
 }  // namespace hfhub::hub

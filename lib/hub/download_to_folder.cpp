@@ -1,15 +1,15 @@
 #include "core/atomic_file.hpp"
 #include "core/digest.hpp"
+#include "core/file_lock.hpp"
+#include "core/log.hpp"
 #include "http/workers.hpp"
 #include "hub/cache_store.hpp"
-#include "hub/download.hpp"
-#include "hub/held_lock.hpp"
+#include "hub/download_job.hpp"
 #include "hub/local_folder.hpp"
-#include "hub/part_file.hpp"
 
 #include <hfhub/error.hpp>
 
-#include <fstream>
+#include <algorithm>
 #include <vector>
 
 namespace hfhub::hub {
@@ -18,107 +18,127 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string sha256_of_file(const fs::path& path) {
-    Sha256 hash;
-    std::vector<char> block(std::size_t{1} << 20);
-    std::ifstream file(path, std::ios::binary);
-    while (file) {
-        file.read(block.data(), static_cast<std::streamsize>(block.size()));
-        hash.update(std::string_view(block.data(), static_cast<std::size_t>(file.gcount())));
-    }
-    if (!file.eof()) throw IoError("cannot read " + path.string());
-    return hash.hex();
-}
+/// The SHA-256 of a file, computed in steps.
+class FileHash {
+  public:
+    explicit FileHash(const fs::path& path) : file_(path) {}
 
-/// What one download works on; its functions block.
-struct FolderJob {
+    /// False at the end.
+    bool step() {
+        for (std::uint64_t done = 0; done < bytes_at_once; done += block_.size()) {
+            const std::size_t got = file_.read_at(position_, block_);
+            if (got == 0) return false;
+            hash_.update(std::span(block_).first(got));
+            position_ += got;
+        }
+        return true;
+    }
+    std::string hex() const { return hash_.hex(); }
+
+  private:
+    InputFile file_;
+    Sha256 hash_;
+    std::vector<std::byte> block_ = std::vector<std::byte>(std::size_t{1} << 20);
+    std::uint64_t position_ = 0;
+};
+
+class FolderJob final : public DownloadJob {
+  public:
     explicit FolderJob(SharedRequest wanted)
-        : request(std::move(wanted)),
-          paths(resolved_folder(request->local_dir), request->filename),
-          cache(resolved_folder(request->cache_dir), request->repo_type, request->repo_id) {
-        check_containment(paths);
+        : DownloadJob(std::move(wanted)),
+          paths_(resolved_folder(request->local_dir), request->filename),
+          cache_(resolved_folder(request->cache_dir), request->repo_type, request->repo_id) {
+        check_containment(paths_);
         try {
-            prepare_local_folder(paths);
+            prepare_local_folder(paths_);
         } catch (const FileError&) {
             // The folder may be read-only and hold the file; where it is to be written, that fails again.
         }
-        have_file = local_file_exists(paths);
-        metadata = read_local_metadata(paths);
+        if (local_file_exists(paths_)) seen_ = identity_behind(paths_.file);
+        metadata_ = read_local_metadata(paths_);
     }
 
-    SharedRequest request;
-    LocalPaths paths;
-    RepoCache cache;
-    bool have_file = false;
-    std::optional<LocalMetadata> metadata;
+    const fs::path& path() const { return paths_.file; }
+    bool have_file() const { return seen_.has_value(); }
 
-    LocalFile result() const { return {paths.file, std::nullopt}; }
-    LocalFile preview(const std::string& commit, std::optional<std::uint64_t> size, bool cached,
-                      bool will_download) const {
-        return {paths.file, DryRunFileInfo{commit, size, request->filename, paths.file, cached, will_download}};
-    }
+    LocalFile result() const { return {paths_.file, std::nullopt}; }
 
     /// The file, where it is known to be the wanted one or there is nothing better.
     LocalFile as_it_is() const {
         if (!request->dry_run) return result();
-        const std::string commit = metadata ? metadata->commit_hash : std::string();
-        return preview(commit, fs::file_size(paths.file), true, request->force_download);
+        const std::string commit = metadata_ ? metadata_->commit_hash : std::string();
+        return preview(commit, seen_->size, true, request->force_download);
     }
 
     bool is_at(const std::string& commit) const {
-        return is_git_sha1(commit) && have_file && metadata && metadata->commit_hash == commit;
+        return is_git_sha1(commit) && have_file() && metadata_ && metadata_->commit_hash == commit;
     }
 
-    /// Whether the file that is there is the wanted version. Remembers so.
-    bool is_current(const FileDescription& file) const {
-        const std::string known = metadata ? metadata->etag : std::string();
-        switch (folder_step(have_file, known, file.etag, request->force_download)) {
-            case FolderStep::keep:
-                break;
-            case FolderStep::compare:
-                if (sha256_of_file(paths.file) != file.etag) return false;
-                break;
-            case FolderStep::download:
-                return false;
+    FolderStep step(const FileDescription& file) const {
+        const std::string known = metadata_ ? metadata_->etag : std::string();
+        return folder_step(have_file(), known, file.etag, request->force_download);
+    }
+
+    LocalFile preview(const FileDescription& file, bool current) const {
+        const bool cached = current || in_cache(file) || have_file();
+        return preview(file.commit_hash, file.size, cached, request->force_download || !cached);
+    }
+
+    /// Notes which version the file is that was there. The folder may be read-only: the file is what matters.
+    void remember(const FileDescription& file) const noexcept {
+        if (metadata_ && metadata_->etag == file.etag && metadata_->commit_hash == file.commit_hash) return;
+        try {
+            FileLock lock(paths_.lock);
+            if (!lock.try_lock()) return;  // who has it knows better
+            const auto now = identity_behind(paths_.file);
+            if (now && now->same_content(*seen_)) write_local_metadata(paths_, file.commit_hash, file.etag);
+        } catch (const std::exception& error) {
+            log(LogLevel::info, std::string("could not remember the version of a file: ") + error.what());
         }
-        write_local_metadata(paths, file.commit_hash, file.etag);
-        return true;
+    }
+
+    fs::path lock(const FileDescription&) const override { return paths_.lock; }
+
+    ByteSource begin(const FileDescription& file) const override {
+        ByteSource source;
+        prepare_local_folder(paths_);
+        const auto by_another = read_local_metadata(paths_);
+        if (!request->force_download && by_another && by_another->etag == file.etag && local_file_exists(paths_)) {
+            return source;
+        }
+        if (const auto cached = in_cache(file)) {
+            forget_local_metadata(paths_);
+            source.copy = std::make_shared<FileCopy>(*cached, paths_.file);
+            return source;
+        }
+        source.part = std::make_shared<PartFile>(paths_.part_folder(), paths_.part_stem(file.etag),
+                                                 part_content(*request, file), !request->force_download);
+        return source;
+    }
+
+    void finish(const FileDescription& file, PartFile* part) const override {
+        if (part) {
+            forget_local_metadata(paths_);
+            part->publish(paths_.file);
+        }
+        write_local_metadata(paths_, file.commit_hash, file.etag);
+    }
+
+  private:
+    LocalFile preview(const std::string& commit, std::optional<std::uint64_t> size, bool cached,
+                      bool will_download) const {
+        return {paths_.file, DryRunFileInfo{commit, size, request->filename, paths_.file, cached, will_download}};
     }
 
     std::optional<fs::path> in_cache(const FileDescription& file) const {
         if (request->force_download) return std::nullopt;
-        return find_cached(cache, file.commit_hash, request->filename).path;
+        return find_cached(cache_, file.commit_hash, request->filename).path;
     }
 
-    LocalFile preview(const FileDescription& file) const {
-        const bool current = is_current(file);
-        const bool cached = current || in_cache(file) || have_file;
-        return preview(file.commit_hash, file.size, cached, request->force_download || !cached);
-    }
-
-    /// With the lock held: a part to fill, or nothing where the file is there by now.
-    std::shared_ptr<PartFile> begin(const FileDescription& file, const std::shared_ptr<FileLock>& lock) const {
-        prepare_local_folder(paths);
-        const auto by_another = read_local_metadata(paths);
-        if (!request->force_download && by_another && by_another->etag == file.etag && local_file_exists(paths)) {
-            write_local_metadata(paths, file.commit_hash, file.etag);
-            return nullptr;
-        }
-        if (const auto cached = in_cache(file)) {
-            copy_file_atomically(*cached, paths.file);
-            write_local_metadata(paths, file.commit_hash, file.etag);
-            return nullptr;
-        }
-        auto part = std::make_shared<PartFile>(paths.part_folder(), paths.part_stem(file.etag),
-                                               part_content(*request, file), !request->force_download);
-        part->guard(lock);
-        return part;
-    }
-
-    void finish(const FileDescription& file, PartFile& part) const {
-        part.publish(paths.file);
-        write_local_metadata(paths, file.commit_hash, file.etag);
-    }
+    LocalPaths paths_;
+    RepoCache cache_;
+    std::optional<FileIdentity> seen_;  ///< The file that was there.
+    std::optional<LocalMetadata> metadata_;
 };
 using SharedJob = std::shared_ptr<const FolderJob>;
 
@@ -127,26 +147,29 @@ awaitable<SharedJob> open_job(Client client, SharedRequest request) {
     co_return co_await client.workers().run(std::move(work));
 }
 
-awaitable<std::optional<FileDescription>> find(Client client, SharedJob job) {
-    if (job->have_file && hub_seems_down(client) && !job->request->force_download) co_return std::nullopt;
-    HubAnswer answer = co_await ask_hub(client, job->request, false);
-    if (answer.file) co_return std::move(answer.file);
-    co_return co_await after_failure(client, job->request, std::move(answer), job->have_file);
+awaitable<std::string> hash_of_file(Client client, SharedJob job) {
+    auto open = [job] { return std::make_shared<FileHash>(job->path()); };
+    const std::shared_ptr<FileHash> hash = co_await client.workers().run(std::move(open));
+    for (bool more = true; more;) {
+        auto work = [hash] { return hash->step(); };
+        more = co_await client.workers().run(std::move(work));
+    }
+    co_return hash->hex();
 }
 
-awaitable<void> download(Client client, SharedJob job, std::shared_ptr<const FileDescription> file) {
-    const auto lock = co_await hold_lock(client, job->paths.lock);
-    auto begin = [job, file, lock] { return job->begin(*file, lock); };
-    const std::shared_ptr<PartFile> part = co_await client.workers().run(std::move(begin));
-    if (part) {
-        TransferRequest transfer = transfer_of(client, job->request, *file);
-        co_await fetch(client, std::move(transfer), part);
-    }
-    auto finish = [job, file, part, lock] {
-        if (part) job->finish(*file, *part);
-        lock->unlock();
-    };
-    co_await client.workers().run(std::move(finish));
+/// Whether the file that is there is the wanted version.
+awaitable<bool> is_current(Client client, SharedJob job, SharedFile file) {
+    const FolderStep step = job->step(*file);
+    if (step != FolderStep::compare) co_return step == FolderStep::keep;
+    const std::string hash = co_await hash_of_file(client, job);
+    co_return hash == file->etag;
+}
+
+awaitable<std::optional<FileDescription>> find(Client client, SharedJob job) {
+    if (job->have_file() && hub_seems_down(client) && !job->request->force_download) co_return std::nullopt;
+    HubAnswer answer = co_await ask_hub(client, job->request, false);
+    if (answer.file) co_return std::move(answer.file);
+    co_return co_await after_failure(client, job->request, std::move(answer), job->have_file());
 }
 
 }  // namespace
@@ -156,18 +179,19 @@ awaitable<LocalFile> download_to_folder(Client client, SharedRequest request) {
     const bool pinned = job->is_at(request->revision) && (!request->force_download || request->dry_run);
     std::optional<FileDescription> found;
     if (!pinned) found = co_await find(client, job);
-    if (!found) {
-        auto keep = [job] { return job->as_it_is(); };
-        co_return co_await client.workers().run(std::move(keep));
-    }
-    const auto file = std::make_shared<const FileDescription>(std::move(*found));
+    if (!found) co_return job->as_it_is();
+    const SharedFile file = std::make_shared<const FileDescription>(std::move(*found));
+    const bool current = co_await is_current(client, job, file);
     if (request->dry_run) {
-        auto preview = [job, file] { return job->preview(*file); };
+        auto preview = [job, file, current] { return job->preview(*file, current); };
         co_return co_await client.workers().run(std::move(preview));
     }
-    auto check = [job, file] { return job->is_current(*file); };
-    const bool current = co_await client.workers().run(std::move(check));
-    if (!current) co_await download(client, job, file);
+    if (!current) {
+        co_await perform(client, job, file);
+        co_return job->result();
+    }
+    auto remember = [job, file] { job->remember(*file); };
+    co_await client.workers().run(std::move(remember));
     co_return job->result();
 }
 

@@ -8,6 +8,7 @@
 #include "hub/cache_store.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -108,21 +109,23 @@ bool local_file_exists(const LocalPaths& paths) noexcept {
     return fs::is_regular_file(paths.file, error);
 }
 
-std::optional<LocalMetadata> read_local_metadata(const LocalPaths& paths) {
-    const auto text = read_file_if_exists(paths.metadata, max_metadata);
-    if (!text) return std::nullopt;
-    auto metadata = parse_local_metadata(*text);
-    if (!metadata) {
-        log(LogLevel::warning, paths.metadata.string() + " is damaged and was deleted");
-        std::error_code ignored;
-        fs::remove(paths.metadata, ignored);
+std::optional<LocalMetadata> read_local_metadata(const LocalPaths& paths) noexcept {
+    try {
+        const auto text = read_file_if_exists(paths.metadata, max_metadata);
+        if (!text) return std::nullopt;
+        auto metadata = parse_local_metadata(*text);
+        if (!metadata) throw IoError(paths.metadata.string() + " is damaged");
+        // Some file systems stamp files with whole seconds only.
+        const auto changed = modified(paths.file);
+        if (!changed || *changed - 1 > metadata->timestamp) return std::nullopt;
+        return metadata;
+    } catch (const std::exception& error) {
+        log(LogLevel::warning, std::string("what is remembered of a file is ignored: ") + error.what());
         return std::nullopt;
     }
-    // Some file systems stamp files with whole seconds only.
-    const auto changed = modified(paths.file);
-    if (!changed || *changed - 1 > metadata->timestamp) return std::nullopt;
-    return metadata;
 }
+
+void forget_local_metadata(const LocalPaths& paths) noexcept { ::unlink(paths.metadata.c_str()); }
 
 void write_local_metadata(const LocalPaths& paths, std::string_view commit_hash, std::string_view etag) {
     const LocalMetadata metadata{std::string(commit_hash), std::string(etag), now_in_seconds()};

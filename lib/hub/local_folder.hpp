@@ -43,8 +43,11 @@ void prepare_local_folder(const LocalPaths& paths);
 
 bool local_file_exists(const LocalPaths& paths) noexcept;
 
-/// Nothing where nothing is remembered, or where the file was changed since. A damaged metadata file is deleted.
-std::optional<LocalMetadata> read_local_metadata(const LocalPaths& paths);
+/// Nothing where nothing is remembered, or where the file was changed since. Damage counts as nothing, and stays: it
+/// may be Python in the middle of its writing.
+std::optional<LocalMetadata> read_local_metadata(const LocalPaths& paths) noexcept;
+/// To be called before the file is replaced, lest what is remembered of it is taken for the new one's.
+void forget_local_metadata(const LocalPaths& paths) noexcept;
 /// Remembers, with the present time. Throws FileError.
 void write_local_metadata(const LocalPaths& paths, std::string_view commit_hash, std::string_view etag);
 

@@ -2,14 +2,12 @@
 
 #include "core/log.hpp"
 #include "hub/cache_layout.hpp"
+#include "hub/part_name.hpp"
 
-#include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <dirent.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <random>
 #include <vector>
 
 namespace hfhub::hub {
@@ -18,33 +16,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view suffix = ".incomplete";
 constexpr std::chrono::seconds abandoned_after{600};
-constexpr std::chrono::seconds keep_alive_interval{15};
 constexpr std::size_t hash_block = std::size_t{1} << 20;
 
-std::string host_tag() {
-    char name[256] = {};
-    ::gethostname(name, sizeof name - 1);
-    return sha256_hex(std::string_view(name)).substr(0, 4);
-}
-
-bool is_hex(std::string_view text) {
-    return std::all_of(text.begin(), text.end(),
-                       [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-bool excludes(const fs::path& path) {
-    FileLock second(path);
-    return !second.try_lock();
-}
-
-std::chrono::seconds since_written(const fs::path& path) {
-    struct stat status{};
-    if (::stat(path.c_str(), &status) != 0) return std::chrono::seconds(0);
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::seconds>(now) - std::chrono::seconds(status.st_mtim.tv_sec);
-}
+struct CloseFolder {
+    void operator()(DIR* folder) const { ::closedir(folder); }
+};
 
 }  // namespace
 
@@ -53,31 +30,35 @@ bool may_take_over(const FoundPart& part, std::optional<std::uint64_t> size) noe
     return (part.lock_excludes && part.from_this_host) || part.idle >= abandoned_after;
 }
 
-std::string new_part_name(std::string_view stem) {
-    char digits[8];
-    std::snprintf(digits, sizeof digits, "%04x", static_cast<unsigned>(std::random_device()()) & 0xffffu);
-    return std::string(stem) + "." + host_tag() + digits + std::string(suffix);
+bool may_delete(const FoundPart& part) noexcept {
+    // An empty one may have been made this moment, and not be locked yet.
+    const bool unused = part.bytes > 0 && part.from_this_host;
+    return part.lock_excludes && (unused || part.idle >= abandoned_after);
 }
 
-PartName read_part_name(std::string_view name, std::string_view stem) {
-    PartName read;
-    if (!name.starts_with(stem) || !name.ends_with(suffix) || name.size() < stem.size() + suffix.size()) return read;
-    const std::string_view digits = name.substr(stem.size(), name.size() - stem.size() - suffix.size());
-    read.matches = digits.empty() || (digits.size() == 9 && digits.front() == '.' && is_hex(digits.substr(1)));
-    read.from_this_host = read.matches && !digits.empty() && digits.substr(1, 4) == host_tag();
-    return read;
+std::optional<std::uint64_t> free_space(const struct statvfs& status) noexcept {
+    if (status.f_blocks == 0) return std::nullopt;
+    return std::uint64_t{status.f_bavail} * status.f_frsize;
 }
 
-PartFile::PartFile(const fs::path& folder, std::string_view stem, PartContent content, bool resume)
-    : content_(std::move(content)) {
-    const bool taken_over = resume && is_hashable() && take_over(folder, stem);
-    check_space(folder);
-    if (!taken_over) make(folder, stem);
-    start_hash();
+PartFile::PartFile(const fs::path& folder, std::string_view stem, PartContent content, bool resume, PartLocks locks)
+    : content_(std::move(content)), locks_(locks) {
+    try {
+        make(folder, stem);
+        left_ = find_left(folder, stem);
+        if (resume && is_hashable()) take_over();
+        check_space(folder);
+        start_hash();
+    } catch (...) {
+        leave();
+        throw;
+    }
 }
 
-PartFile::~PartFile() {
-    if (published_ || !file_.is_open()) return;
+PartFile::~PartFile() { leave(); }
+
+void PartFile::leave() noexcept {
+    if (published_ || lost_ || path().empty()) return;
     if (!keep_ || position_ == 0 || !is_hashable()) ::unlink(path().c_str());
 }
 
@@ -85,76 +66,112 @@ bool PartFile::is_hashable() const noexcept {
     return content_.verify_hash && (is_sha256(content_.etag) || is_git_sha1(content_.etag));
 }
 
-bool PartFile::take_over(const fs::path& folder, std::string_view stem) {
-    struct Candidate {
-        fs::path path;
-        bool from_this_host;
-        std::uintmax_t bytes;
-    };
-    std::vector<Candidate> candidates;
-    std::error_code error;
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-        const PartName name = read_part_name(entry->path().filename().string(), stem);
-        if (!name.matches) continue;
-        std::error_code gone;
-        const auto bytes = entry->file_size(gone);
-        if (!gone) candidates.push_back({entry->path(), name.from_this_host, bytes});
+void PartFile::make(const fs::path& folder, std::string_view stem) {
+    file_ = OutputFile(folder / new_part_name(stem), OutputFile::Open::create_new);
+    made_at_ = file_.identity().modified;
+    try {
+        lock_ = lock_existing(path());
+    } catch (const FileError&) {
+        // No locks here: others wait until the part looks abandoned.
     }
-    std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
-    return std::any_of(candidates.begin(), candidates.end(), [&](const Candidate& candidate) {
-        try {
-            return try_take_over(candidate.path, candidate.from_this_host, stem);
-        } catch (const FileError&) {
-            return false;  // another user's, or gone
-        }
-    });
 }
 
-bool PartFile::try_take_over(const fs::path& path, bool from_this_host, std::string_view stem) {
-    auto lock = std::make_unique<FileLock>(path);
-    if (!lock->try_lock()) return false;
-    std::error_code error;
-    FoundPart part;
-    part.bytes = fs::file_size(path, error);
-    if (error) return false;
-    part.from_this_host = from_this_host;
-    part.lock_excludes = lock->is_soft() || excludes(path);
-    part.idle = since_written(path);
-    // Somebody else has renamed it after we saw it: the lock has made this one.
-    if (part.bytes == 0) ::unlink(path.c_str());
-    if (!may_take_over(part, content_.size)) return false;
-    fs::path own = path;
-    if (!lock->is_soft()) {
-        own = path.parent_path() / new_part_name(stem);
-        if (::rename(path.c_str(), own.c_str()) != 0) return false;
+/// Other parts of the same content that hold anything, largest first, and those that were left empty.
+std::vector<PartFile::Left> PartFile::find_left(const fs::path& folder, std::string_view stem) const {
+    std::vector<Left> found;
+    const std::unique_ptr<DIR, CloseFolder> entries(::opendir(folder.c_str()));
+    if (!entries) return found;
+    // A cache folder may hold many files; fs::directory_iterator would make a path of each.
+    while (const dirent* entry = ::readdir(entries.get())) {
+        const PartName name = read_part_name(entry->d_name, stem);
+        if (!name.matches) continue;
+        fs::path part = folder / entry->d_name;
+        const auto identity = identity_of(part);
+        if (part == path() || !identity || !identity->plain()) continue;
+        found.push_back({std::move(part), name.from_this_host, identity->size});
     }
-    file_ = OutputFile(own, OutputFile::Open::keep);
-    lock_ = std::move(lock);
-    position_ = part.bytes;
+    std::sort(found.begin(), found.end(), [](const Left& a, const Left& b) { return a.bytes > b.bytes; });
+    return found;
+}
+
+/// The lock on a part that is there; nothing where another has it.
+std::unique_ptr<FileLock> PartFile::lock_existing(const fs::path& part) const {
+    auto lock = std::make_unique<FileLock>(part, locks_.flock, FileLock::File::existing);
+    if (!lock->try_lock()) return nullptr;
+    return lock;
+}
+
+/// What the lock that is held shows of it; nothing where it has gone meanwhile.
+std::optional<FoundPart> PartFile::examine(const Left& left, const FileLock& lock) const {
+    const auto identity = identity_of(left.path);
+    if (!identity || !identity->plain()) return std::nullopt;
+    FoundPart part;
+    part.bytes = identity->size;
+    part.from_this_host = left.from_this_host;
+    part.lock_excludes = lock.is_soft() || !lock_existing(left.path);
+    part.idle = std::chrono::duration_cast<std::chrono::seconds>(file_system_time() - identity->modified);
+    return part;
+}
+
+void PartFile::take_over() {
+    for (auto left = left_.begin(); left != left_.end() && left->bytes > 0; ++left) {
+        try {
+            if (!try_take_over(*left)) continue;
+        } catch (const FileError&) {
+            continue;  // another user's, or gone
+        }
+        left_.erase(left);
+        return;
+    }
+}
+
+/// Moves the other part over this one, which has a name that nobody else uses.
+bool PartFile::try_take_over(const Left& left) {
+    auto lock = lock_existing(left.path);
+    if (!lock) return false;
+    const std::optional<FoundPart> part = examine(left, *lock);
+    if (!part || !may_take_over(*part, content_.size)) return false;
+    // A soft lock belongs to the name, flock to the file.
+    if (lock->is_soft() && !lock_) return false;
+    OutputFile file(left.path, OutputFile::Open::existing);
+    file.move_to(path());
+    file_ = std::move(file);
+    if (!lock->is_soft()) lock_ = std::move(lock);
+    position_ = part->bytes;
     if (log_enabled(LogLevel::info)) {
         log(LogLevel::info,
-            "going on with " + std::to_string(position_) + " bytes of an earlier transfer in " + this->path().string());
+            "going on with " + std::to_string(position_) + " bytes of an earlier transfer in " + path().string());
     }
     return true;
 }
 
-void PartFile::make(const fs::path& folder, std::string_view stem) {
-    file_ = OutputFile(folder / new_part_name(stem), OutputFile::Open::create_new);
-    auto lock = std::make_unique<FileLock>(file_.path());
-    try {
-        if (lock->try_lock()) lock_ = std::move(lock);
-    } catch (const FileError&) {
-        // No locks here: others wait until the part looks abandoned.
+/// Parts of which this content has no more use, as far as nobody is writing to them.
+void PartFile::delete_left() const noexcept {
+    for (const Left& left : left_) {
+        try {
+            const auto lock = lock_existing(left.path);
+            if (!lock) continue;
+            const auto part = examine(left, *lock);
+            if (part && may_delete(*part)) ::unlink(left.path.c_str());
+        } catch (const std::exception&) {
+            // They take room, no more.
+        }
     }
+}
+
+/// "Now" by the clock that stamps the files.
+std::chrono::system_clock::time_point PartFile::file_system_time() const {
+    const auto since = std::chrono::steady_clock::now() - made_;
+    return made_at_ + std::chrono::duration_cast<std::chrono::system_clock::duration>(since);
 }
 
 void PartFile::check_space(const fs::path& folder) const {
     struct statvfs status{};
     if (!content_.check_disk_space || !content_.size || ::statvfs(folder.c_str(), &status) != 0) return;
     const std::uint64_t wanted = *content_.size - std::min(position_, *content_.size);
-    const std::uint64_t free = std::uint64_t{status.f_bavail} * status.f_frsize;
-    if (free >= wanted) return;
-    throw FileError("store " + std::to_string(wanted) + " more bytes (" + std::to_string(free) + " are free) in",
+    const auto free = free_space(status);
+    if (!free || *free >= wanted) return;
+    throw FileError("store " + std::to_string(wanted) + " more bytes (" + std::to_string(*free) + " are free) in",
                     folder, std::make_error_code(std::errc::no_space_on_device));
 }
 
@@ -188,14 +205,15 @@ void PartFile::set_size(std::uint64_t size) {
 }
 
 void PartFile::append(std::span<const std::byte> bytes) {
+    keep_alive();
     file_.write_at(position_, bytes);
     hasher_.update(bytes);
     position_ += bytes.size();
     hashed_ = position_;
-    keep_alive();
 }
 
 void PartFile::restart() {
+    require_ownership();
     file_.truncate(0);
     position_ = 0;
     start_hash();
@@ -205,6 +223,9 @@ void PartFile::verify() {
     if (content_.size && *content_.size != position_) {
         throw IntegrityError(path().string() + " has " + std::to_string(position_) + " bytes instead of " +
                              std::to_string(*content_.size) + ": the server sent something else");
+    }
+    if (file_.size() != position_) {
+        throw IntegrityError(path().string() + " was changed while it was written; try again");
     }
     if (!is_hashable()) return;
     if (!hasher_) {
@@ -220,19 +241,31 @@ void PartFile::verify() {
 }
 
 void PartFile::publish(const fs::path& target) {
+    require_ownership();
     const fs::path from = path();
     file_.close();
     move_file(from, target);
     published_ = true;
     if (lock_) lock_->unlock();
+    delete_left();
 }
 
 void PartFile::keep_alive() {
     const auto now = std::chrono::steady_clock::now();
-    if (now - alive_ < keep_alive_interval) return;
+    if (now - alive_ < locks_.look_interval) return;
     alive_ = now;
-    if (lock_) lock_->refresh();
+    // Without the guard others fetch the same again, but not into this part.
     if (guard_) guard_->refresh();
+    require_ownership();
+}
+
+void PartFile::require_ownership() {
+    const bool locked = !lock_ || lock_->refresh();
+    if (locked && file_.is_named()) return;
+    lost_ = true;
+    throw IoError("the unfinished file " + path().string() +
+                  " was deleted, or taken over by another process that saw no sign of life of this one for a while; "
+                  "start the download again");
 }
 
 }  // namespace hfhub::hub

@@ -3,15 +3,17 @@
 // A file that is being fetched, under a temporary name beside its last one. It blocks: all but the constructor's
 // answers belong on a worker.
 //
-// Part files are named STEM.XXXXXXXX.incomplete, as Python names its own, and are private while they are in use: the
-// user holds a lock on the file itself. What an interrupted transfer has left is taken over by the next one of the same
-// content. As locks may lie, a part is taken over only where the lock proves to exclude, and is held on this machine,
-// or where nobody has written to it for a while; and it gets a new name first, which only one can do. Whatever happens,
-// the hash of the whole content decides.
+// Part files are private while they are in use: the user holds a lock on the file itself. What an interrupted transfer
+// has left is taken over by the next one of the same content. As locks may lie, a part is taken over only where the
+// lock proves to exclude, and whoever might hold it is on this machine, or where nobody has written to it for a while;
+// and it gets a new name first, which only one can do, and by which a writer that was thought dead learns that it has
+// lost the part. Whatever happens, the hash of the whole content decides.
 
 #include "core/atomic_file.hpp"
 #include "core/digest.hpp"
 #include "core/file_lock.hpp"
+
+#include <sys/statvfs.h>
 
 #include <chrono>
 #include <cstdint>
@@ -21,6 +23,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hfhub::hub {
 
@@ -33,15 +36,11 @@ struct FoundPart {
 };
 /// Whether it may be gone on with, for a content of that size.
 bool may_take_over(const FoundPart& part, std::optional<std::uint64_t> size) noexcept;
+/// Whether it may be deleted, once nobody needs it.
+bool may_delete(const FoundPart& part) noexcept;
 
-/// "STEM.XXXXXXXX.incomplete"; the first four digits stand for this host.
-std::string new_part_name(std::string_view stem);
-/// Whether the name is one of a part with that stem, and made by this host.
-struct PartName {
-    bool matches = false;
-    bool from_this_host = false;
-};
-PartName read_part_name(std::string_view name, std::string_view stem);
+/// Bytes that may still be written there; nothing where the file system does not tell.
+std::optional<std::uint64_t> free_space(const struct statvfs& status) noexcept;
 
 /// What is fetched, and how it is checked.
 struct PartContent {
@@ -51,11 +50,19 @@ struct PartContent {
     bool check_disk_space = true;
 };
 
+/// How the locks of a part are used; other values are for tests.
+struct PartLocks {
+    FileLock::Flock flock = nullptr;
+    /// Of signs of life, and of looks whether the part is still ours.
+    std::chrono::milliseconds look_interval{15'000};
+};
+
 class PartFile {
   public:
-    /// Takes over a part of the same content, or makes one; `resume` false never takes over. Throws FileError, IoError
+    /// Takes over a part of the same content, or makes one; `resume` false never takes over. Throws FileError, also
     /// where the content does not fit on the disk.
-    PartFile(const std::filesystem::path& folder, std::string_view stem, PartContent content, bool resume = true);
+    PartFile(const std::filesystem::path& folder, std::string_view stem, PartContent content, bool resume = true,
+             PartLocks locks = {});
     PartFile(const PartFile&) = delete;
     PartFile& operator=(const PartFile&) = delete;
     /// Deletes the file, unless it has a value for a later transfer.
@@ -73,38 +80,55 @@ class PartFile {
 
     /// To be said before the first byte, where the size was not known before.
     void set_size(std::uint64_t size);
-    /// Writes and hashes; everything before must be hashed.
+    /// Writes and hashes; everything before must be hashed. Throws FileError, and as keep_alive().
     void append(std::span<const std::byte> bytes);
-    /// Back to the first byte.
+    /// Back to the first byte. Throws IoError where another process has taken the part over.
     void restart();
     /// Throws IntegrityError where length or hash are not what they should be.
     void verify();
-    /// Gives the file its last name. Throws FileError.
+    /// Gives the file its last name, and deletes what earlier transfers of the content have left. Throws FileError, and
+    /// IoError where another process has taken the part over.
     void publish(const std::filesystem::path& target);
     /// The destructor will delete it, or not.
     void discard() noexcept { keep_ = false; }
 
     /// A lock that is to be kept alive as long as bytes come.
     void guard(std::shared_ptr<FileLock> lock) { guard_ = std::move(lock); }
-    /// A sign of life for the locks; called by append as often as it is needed.
+    /// A sign of life for the locks; called by append as often as it is needed. Throws IoError where another process
+    /// has judged this one dead, and taken the part over.
     void keep_alive();
 
   private:
-    bool take_over(const std::filesystem::path& folder, std::string_view stem);
-    bool try_take_over(const std::filesystem::path& path, bool from_this_host, std::string_view stem);
+    struct Left {
+        std::filesystem::path path;
+        bool from_this_host = false;
+        std::uint64_t bytes = 0;
+    };
     void make(const std::filesystem::path& folder, std::string_view stem);
+    std::vector<Left> find_left(const std::filesystem::path& folder, std::string_view stem) const;
+    void take_over();
+    bool try_take_over(const Left& left);
+    void delete_left() const noexcept;
+    std::optional<FoundPart> examine(const Left& left, const FileLock& lock) const;
+    std::unique_ptr<FileLock> lock_existing(const std::filesystem::path& path) const;
+    std::chrono::system_clock::time_point file_system_time() const;
+    void require_ownership();
+    void leave() noexcept;
     void start_hash();
     void check_space(const std::filesystem::path& folder) const;
     bool is_hashable() const noexcept;
 
     PartContent content_;
+    PartLocks locks_;
     OutputFile file_;
     std::unique_ptr<FileLock> lock_;
     std::shared_ptr<FileLock> guard_;
+    std::vector<Left> left_;  ///< Other parts of the content.
     Hasher hasher_;
     std::uint64_t position_ = 0, hashed_ = 0;
-    bool keep_ = true, published_ = false;
-    std::chrono::steady_clock::time_point alive_ = std::chrono::steady_clock::now();
+    bool keep_ = true, published_ = false, lost_ = false;
+    std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now(), alive_ = made_;
+    std::chrono::system_clock::time_point made_at_{};  ///< By the file system's clock.
 };
 
 }  // namespace hfhub::hub

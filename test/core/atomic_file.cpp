@@ -92,7 +92,7 @@ TEST_CASE("a failed write changes nothing and cleans up") {
 
 TEST_CASE("a full disk is an error that says what to do") {
     const TemporaryFolder folder;
-    OutputFile full("/dev/full", OutputFile::Open::keep);
+    OutputFile full("/dev/full", OutputFile::Open::truncate);
     try {
         full.write_at(0, bytes_of("x"));
         FAIL("written");
@@ -194,22 +194,52 @@ TEST_CASE("moving to another file system copies") {
     REQUIRE(::stat(other.path().c_str(), &there) == 0);
     if (here.st_dev == there.st_dev) return;  // only one file system on this machine
     const std::string content(3'000'000, 'x');
-    write_file_atomically(folder / "from", content, {.mode = 0640});
+    write_file_atomically(folder / "from", content);
     move_file(folder / "from", other / "to");
     CHECK(read_file(other / "to", 4'000'000) == content);
-    CHECK(mode_of(other / "to") == 0640);
     CHECK(!fs::exists(folder / "from"));
     CHECK(entries_in(other.path()) == 1);
 }
 
-TEST_CASE("a copy has content and mode, and a failed one leaves nothing") {
+TEST_CASE("a copy is as open to others as the umask allows, whatever its source, and a failed one leaves nothing") {
     const TemporaryFolder folder;
-    write_file_atomically(folder / "from", "x", {.mode = 0600});
+    const Umask mask(002);
+    write_file_atomically(folder / "from", "x", {.mode = 0400});
     copy_file_atomically(folder / "from", folder / "to");
     CHECK(read_file(folder / "to", 10) == "x");
-    CHECK(mode_of(folder / "to") == 0600);
+    CHECK(mode_of(folder / "to") == 0664);
     CHECK(code_of([&] { copy_file_atomically(folder / "no", folder / "to2"); }) == ENOENT);
     CHECK(entries_in(folder.path()) == 2);
+}
+
+TEST_CASE("a copy is made in steps, and not at all where it is given up") {
+    const TemporaryFolder folder;
+    const std::string content(1'000'000, 'x');
+    write_file_atomically(folder / "from", content);
+    write_file_atomically(folder / "to", "former");
+    {
+        FileCopy given_up(folder / "from", folder / "to");
+        CHECK(given_up.step(600'000));
+        CHECK(entries_in(folder.path()) == 3);
+    }
+    CHECK(entries_in(folder.path()) == 2);
+    CHECK(read_file(folder / "to", 100) == "former");
+    FileCopy copy(folder / "from", folder / "to");
+    CHECK(copy.step(600'000));
+    CHECK(read_file(folder / "to", 100) == "former");
+    while (copy.step(600'000)) {
+    }
+    CHECK(read_file(folder / "to", 2'000'000) == content);
+    CHECK(entries_in(folder.path()) == 2);
+}
+
+TEST_CASE("what the kernel cannot copy is read and written") {
+    const TemporaryFolder folder;
+    // These have no size, and cannot be copied from.
+    copy_file_atomically("/proc/self/status", folder / "to");
+    CHECK(read_file(folder / "to", 1 << 20).starts_with("Name:"));
+    CHECK(code_of([&] { copy_file_atomically(folder.path(), folder / "to2"); }) == EISDIR);
+    CHECK(entries_in(folder.path()) == 1);
 }
 
 TEST_CASE("links are relative and replace what is there") {
@@ -263,13 +293,44 @@ TEST_CASE("output files are written at any offset and read back") {
     CHECK(read_file(folder / "part", 100) == "abc");
 }
 
-TEST_CASE("output files are created anew, kept or emptied") {
+TEST_CASE("output files are created anew, opened or emptied") {
     const TemporaryFolder folder;
     write_file_atomically(folder / "part", "abc");
     CHECK(code_of([&] { OutputFile(folder / "part", OutputFile::Open::create_new); }) == EEXIST);
-    CHECK(OutputFile(folder / "part", OutputFile::Open::keep).size() == 3);
+    CHECK(OutputFile(folder / "part", OutputFile::Open::existing).size() == 3);
     CHECK(OutputFile(folder / "part", OutputFile::Open::truncate).size() == 0);
-    CHECK(code_of([&] { OutputFile(folder.path(), OutputFile::Open::keep); }) == EISDIR);
+    CHECK(code_of([&] { OutputFile(folder / "no", OutputFile::Open::existing); }) == ENOENT);
+    CHECK(code_of([&] { OutputFile(folder.path(), OutputFile::Open::existing); }) == EISDIR);
+}
+
+TEST_CASE("a file that is written on is no link, no pipe, and has no second name") {
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "other", "abc");
+    fs::create_symlink("other", folder / "link");
+    REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+    const int lowest_free = ::dup(0);
+    ::close(lowest_free);
+    const auto open = [&](const char* name) {
+        return code_of([&] { OutputFile(folder / name, OutputFile::Open::existing); });
+    };
+    CHECK(open("link") == ELOOP);
+    CHECK(open("pipe") == EPERM);
+    fs::create_hard_link(folder / "other", folder / "second name");
+    CHECK(open("other") == EPERM);
+    CHECK(::fcntl(lowest_free, F_GETFD) == -1);
+}
+
+TEST_CASE("a file that is open knows whether it has its name") {
+    const TemporaryFolder folder;
+    OutputFile file(folder / "a", OutputFile::Open::create_new);
+    CHECK(file.is_named());
+    file.move_to(folder / "b");
+    CHECK(file.path() == folder / "b");
+    CHECK(file.is_named());
+    write_file_atomically(folder / "b", "");
+    CHECK(!file.is_named());
+    fs::remove(folder / "b");
+    CHECK(!file.is_named());
 }
 
 TEST_CASE("output files move, are closed with their owner, and are not inherited by programs") {

@@ -220,6 +220,36 @@ TEST_CASE("refreshing keeps a soft lock alive, and tells when it was lost") {
     CHECK(!c.try_lock());
 }
 
+TEST_CASE("a lock file that is a link or no file is refused, and leads nowhere") {
+    const TemporaryFolder folder;
+    fs::create_symlink(folder / "created by nobody", folder / "l");
+    CHECK_THROWS_WITH_AS(FileLock(folder / "l").try_lock(), doctest::Contains("delete it"), FileError);
+    CHECK(!fs::exists(folder / "created by nobody"));
+    REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+    CHECK_THROWS_AS(FileLock(folder / "pipe").try_lock(), FileError);
+}
+
+TEST_CASE("the lock on a file that holds something else needs that file, and leaves it as it is") {
+    const TemporaryFolder folder;
+    const auto try_lock = [](const fs::path& path, FileLock::Flock flock = nullptr) {
+        return FileLock(path, flock, FileLock::File::existing).try_lock();
+    };
+    CHECK(!try_lock(folder / "sub" / "no"));
+    CHECK(entries_in(folder.path()) == 0);
+    write_file_atomically(folder / "part", "x");
+    CHECK(try_lock(folder / "part"));
+    fs::create_symlink("part", folder / "link");
+    CHECK(!try_lock(folder / "link"));
+    make_older(folder / "part", std::chrono::hours(1));
+    const auto age = fs::last_write_time(folder / "part");
+    write_file_atomically(folder / "part.soft", "1\nelsewhere\n1\n");
+    CHECK(!try_lock(folder / "part", no_flock));
+    CHECK(fs::last_write_time(folder / "part") == age);
+    CHECK(entries_in(folder.path()) == 3);
+    fs::create_hard_link(folder / "part", folder / "second name");
+    CHECK(!try_lock(folder / "part"));
+}
+
 TEST_CASE("long names that differ only at the end have soft locks of their own") {
     const TemporaryFolder folder;
     const std::string stem(254, 'n');

@@ -77,21 +77,35 @@ TEST_CASE("a pointer is a relative link to the blob") {
     const Store store;
     store.put(store.cache.blob("e"), "content");
     const fs::path pointer = store.cache.pointer(c0, "a/b.txt");
-    make_pointer(store.cache.blob("e"), pointer, true, true);
+    CHECK(link_pointer(store.cache.blob("e"), pointer, true));
     CHECK(fs::read_symlink(pointer) == "../../../blobs/e");
     CHECK(read_file(pointer, 100) == "content");
 }
 
-TEST_CASE("without links a new blob is moved and another is copied") {
+TEST_CASE("without links there is no pointer, but a place for it") {
     const Store store;
-    store.put(store.cache.blob("new"), "n");
-    make_pointer(store.cache.blob("new"), store.cache.pointer(c0, "n"), true, false);
-    CHECK(!fs::exists(store.cache.blob("new")));
-    CHECK(fs::is_regular_file(fs::symlink_status(store.cache.pointer(c0, "n"))));
-    store.put(store.cache.blob("old"), "o");
-    make_pointer(store.cache.blob("old"), store.cache.pointer(c0, "o"), false, false);
-    CHECK(fs::exists(store.cache.blob("old")));
-    CHECK(read_file(store.cache.pointer(c0, "o"), 100) == "o");
+    const fs::path pointer = store.cache.pointer(c0, "a/n");
+    CHECK(!link_pointer(store.cache.blob("new"), pointer, false));
+    CHECK(!fs::exists(fs::symlink_status(pointer)));
+    CHECK(fs::is_directory(pointer.parent_path()));
+}
+
+TEST_CASE("a ref that cannot be written is no error") {
+    const Store store;
+    store.put(store.cache.folder() / "refs", "not a folder");
+    CHECK_NOTHROW(write_ref(store.cache, "main", c0));
+    CHECK(!read_ref(store.cache, "main"));
+}
+
+TEST_CASE("the size is that of a file, be it behind a link") {
+    const Store store;
+    store.put(store.folder / "f", "abc");
+    fs::create_symlink("f", store.folder / "link");
+    fs::create_symlink("gone", store.folder / "broken");
+    CHECK(file_size_at(store.folder / "f") == 3);
+    CHECK(file_size_at(store.folder / "link") == 3);
+    CHECK(!file_size_at(store.folder / "broken"));
+    CHECK(!file_size_at(store.folder.path()));
 }
 
 TEST_CASE("a file is found by branch and by commit, and a known gap is told from an unknown one") {

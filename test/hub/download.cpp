@@ -1,11 +1,7 @@
-#include "../core/temporary_folder.hpp"
-#include "core/atomic_file.hpp"
 #include "core/file_lock.hpp"
-#include "file_server.hpp"
+#include "small_hub.hpp"
 
 #include <hfhub/error.hpp>
-#include <hfhub/hub/download.hpp>
-#include <hfhub/hub/hf_api.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -17,37 +13,6 @@
 using namespace hfhub;
 using namespace hfhub::test;
 using namespace std::chrono_literals;
-namespace fs = std::filesystem;
-
-namespace {
-
-const std::string content = "hidden_size: 64\n";
-
-struct SmallHub {
-    explicit SmallHub(FileServer::Variables environment = {}) : SmallHub(nullptr, std::move(environment)) {}
-    explicit SmallHub(FileServer::Handler handler, FileServer::Variables environment = {})
-        : server(handler ? std::move(handler) : FileServer::Handler(serve), home.path().string(),
-                 std::move(environment)) {}
-
-    static FileAnswer serve(const FileRequestSeen& seen) {
-        return seen.method == "HEAD" ? head_of(content, false) : rest_of(content, seen);
-    }
-    HfApi api() const { return HfApi(server.session()); }
-    fs::path download(HfHubDownloadOptions options = {}) const { return api().hf_hub_download("a/m", "f", options); }
-    fs::path repo() const { return home / "hub/models--a--m"; }
-    std::string text(const fs::path& path) const { return read_file(path, 1 << 20); }
-
-    TemporaryFolder home;
-    FileServer server;
-};
-
-FileAnswer status(int code, std::string error_code = {}) {
-    FileAnswer answer{.status = code};
-    if (!error_code.empty()) answer.headers = {{"x-error-code", error_code}};
-    return answer;
-}
-
-}  // namespace
 
 TEST_CASE("a file gets its place in the cache") {
     const SmallHub hub;
@@ -217,37 +182,6 @@ TEST_CASE("a server cannot choose paths") {
     CHECK(hub.server.seen().empty());
 }
 
-TEST_CASE("a file in a folder of one's own is updated where it has changed") {
-    std::string present = content;
-    const SmallHub hub([&](const FileRequestSeen& seen) {
-        return seen.method == "HEAD" ? head_of(present, false) : rest_of(present, seen);
-    });
-    const TemporaryFolder folder;
-    const std::string local = folder.path().string();
-    const fs::path path = hub.download({.local_dir = local});
-    CHECK(path == fs::canonical(folder.path()) / "f");
-    CHECK(hub.text(path) == content);
-    hub.download({.local_dir = local});
-    CHECK(hub.server.summary() == std::vector<std::string>{"HEAD", "GET", "HEAD"});
-    present = "hidden_size: 32\n";
-    CHECK(hub.text(hub.download({.local_dir = local})) == present);
-    CHECK(!fs::exists(hub.repo()));
-}
-
-TEST_CASE("an outdated file stays until the new one is there") {
-    bool fail = false;
-    const SmallHub hub([&](const FileRequestSeen& seen) {
-        if (!fail) return SmallHub::serve(seen);
-        return seen.method == "HEAD" ? head_of("new", false) : status(404);
-    });
-    const TemporaryFolder folder;
-    const std::string local = folder.path().string();
-    const fs::path path = hub.download({.local_dir = local});
-    fail = true;
-    CHECK_THROWS_AS(hub.download({.local_dir = local}), HfHubHttpError);
-    CHECK(hub.text(path) == content);
-}
-
 TEST_CASE("a dry run tells what would happen and changes nothing") {
     const SmallHub hub;
     DryRunFileInfo info = hub.api().hf_hub_download_dry_run("a/m", "f");
@@ -271,4 +205,56 @@ TEST_CASE("addresses are built without asking anybody") {
     CHECK(AsyncHfApi(hub.server.session()).hf_hub_url("gpt2", "f") == "http://hub.test/gpt2/resolve/main/f");
     CHECK_THROWS_AS(hub.api().hf_hub_url("a/m", "f", {.repo_type = "bucket"}), InvalidArgumentError);
     CHECK(hub.server.seen().empty());
+}
+
+TEST_CASE("a cache that cannot be written does not hide that a file is missing") {
+    const SmallHub hub([](const FileRequestSeen&) {
+        FileAnswer answer = status(404, "EntryNotFound");
+        answer.headers.emplace_back("x-repo-commit", std::string(commit));
+        return answer;
+    });
+    fs::create_directories(hub.repo());
+    write_file_atomically(hub.repo() / "refs", "not a folder");
+    CHECK_THROWS_AS(hub.download(), RemoteEntryNotFoundError);
+}
+
+TEST_CASE("a branch means its former commit until the file of the new one is there") {
+    bool fail = false;
+    const SmallHub hub([&](const FileRequestSeen& seen) {
+        if (!fail) return SmallHub::serve(seen);
+        if (seen.method == "GET") return status(404);
+        FileAnswer answer = head_of("new", false);
+        answer.headers.at(1).second = std::string(40, 'a');
+        return answer;
+    });
+    const fs::path former = hub.download();
+    fail = true;
+    CHECK_THROWS_AS(hub.download(), HfHubHttpError);
+    CHECK(hub.download({.local_files_only = true}) == former);
+}
+
+TEST_CASE("a folder in the place of a file is no file") {
+    const SmallHub hub;
+    fs::create_directories(hub.repo() / "snapshots" / commit / "f");
+    CHECK_NOTHROW(hub.api().hf_hub_download_dry_run("a/m", "f", {.revision = commit}));
+    CHECK(hub.server.summary() == std::vector<std::string>{"HEAD"});
+}
+
+TEST_CASE("without links a file that is there under another commit is copied") {
+    std::string at = std::string(commit);
+    const SmallHub hub(
+        [&](const FileRequestSeen& seen) {
+            FileAnswer answer = SmallHub::serve(seen);
+            if (seen.method == "HEAD") answer.headers.at(1).second = at;
+            return answer;
+        },
+        {{"HF_HUB_DISABLE_SYMLINKS", "1"}});
+    fs::create_directories(hub.repo() / "blobs");
+    write_file_atomically(hub.repo() / "blobs" / git_sha1_of(content), content);
+    const fs::path path = hub.download();
+    CHECK(hub.text(path) == content);
+    CHECK(fs::is_regular_file(fs::symlink_status(path)));
+    CHECK(fs::exists(hub.repo() / "blobs" / git_sha1_of(content)));
+    CHECK(hub.text(hub.repo() / "refs/main") == commit);
+    CHECK(hub.server.summary() == std::vector<std::string>{"HEAD"});
 }

@@ -57,13 +57,21 @@ TEST_CASE("metadata counts only as long as the file is as old") {
     CHECK(!read_local_metadata(paths));
 }
 
-TEST_CASE("damaged metadata is deleted") {
+TEST_CASE("damaged metadata counts as none, and stays: somebody may be writing it") {
     const TemporaryFolder folder;
     const LocalPaths paths(folder.path(), "f");
     put(paths.file, "x");
-    put(paths.metadata, "c\ne\nyesterday\n");
+    for (const std::string& damaged : {std::string(), std::string("c\ne\n"), std::string(5000, 'x')}) {
+        put(paths.metadata, damaged);
+        CHECK(!read_local_metadata(paths));
+        CHECK(read_file(paths.metadata, 10'000) == damaged);
+    }
+    write_local_metadata(paths, "c", "e");
+    CHECK(read_local_metadata(paths));
+    forget_local_metadata(paths);
     CHECK(!read_local_metadata(paths));
-    CHECK(!fs::exists(paths.metadata));
+    fs::create_directory(paths.metadata);
+    CHECK(!read_local_metadata(paths));
 }
 
 TEST_CASE("a folder is marked for git and for backup tools, once") {

@@ -2,11 +2,15 @@
 
 #include "../core/temporary_folder.hpp"
 #include "file_server.hpp"
+#include "hub/part_name.hpp"
 
 #include <hfhub/error.hpp>
 
 #include <doctest/doctest.h>
 
+#include <sys/file.h>
+
+#include <cerrno>
 #include <chrono>
 
 using namespace hfhub;
@@ -24,9 +28,31 @@ std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(s
 PartContent wanted() { return {sha, content.size()}; }
 
 /// What an interrupted transfer leaves.
-void leave(const fs::path& folder, std::size_t size) {
-    PartFile part(folder, sha, wanted());
+void leave(const fs::path& folder, std::size_t size, PartLocks locks = {}) {
+    PartFile part(folder, sha, wanted(), true, locks);
     part.append(bytes(content).first(size));
+}
+
+/// File systems whose locks are granted to everybody, and such as have none.
+PartLocks lying_locks() {
+    return {[](int, int) { return 0; }};
+}
+PartLocks no_locks() {
+    return {[](int, int) { return errno = ENOLCK, -1; }};
+}
+
+void make_idle(const fs::path& path, std::chrono::seconds age) {
+    fs::last_write_time(path, fs::file_time_type::clock::now() - age);
+}
+
+fs::path soft_lock_of(const PartFile& part) { return part.path().string() + ".soft"; }
+
+/// Fetches the content as a whole.
+void complete(PartFile& part, const fs::path& target) {
+    part.hash_more(part.unhashed());
+    part.append(bytes(content).subspan(part.position()));
+    part.verify();
+    part.publish(target);
 }
 
 std::size_t files_in(const fs::path& folder) {
@@ -48,18 +74,13 @@ TEST_CASE("a part is taken over where its lock excludes, or where it is abandone
     CHECK(may_take_over({.bytes = 101, .idle = 600s}, std::nullopt));
 }
 
-TEST_CASE("parts are named as Python names its own") {
-    const std::string name = new_part_name("e");
-    CHECK(name.size() == std::string("e.01234567.incomplete").size());
-    CHECK(read_part_name(name, "e").matches);
-    CHECK(read_part_name(name, "e").from_this_host);
-    CHECK(read_part_name("e.incomplete", "e").matches);
-    CHECK(!read_part_name("e.incomplete", "e").from_this_host);
-    for (const char* other : {"e", "f.01234567.incomplete", "e.0123456.incomplete", "e.0123456x.incomplete",
-                              "e.01234567.incomplete.soft", "ee.01234567.incomplete", "e.01234567", ".incomplete"}) {
-        CAPTURE(other);
-        CHECK(!read_part_name(other, "e").matches);
-    }
+TEST_CASE("a part is deleted only where nobody can be writing to it") {
+    CHECK(may_delete({.bytes = 1, .lock_excludes = true, .from_this_host = true}));
+    CHECK(may_delete({.bytes = 1, .lock_excludes = true, .idle = 600s}));
+    CHECK(!may_delete({.bytes = 1, .lock_excludes = true, .idle = 599s}));
+    CHECK(!may_delete({.bytes = 1, .lock_excludes = false, .from_this_host = true, .idle = 600s}));
+    CHECK(!may_delete({.bytes = 0, .lock_excludes = true, .from_this_host = true}));
+    CHECK(may_delete({.bytes = 0, .lock_excludes = true, .from_this_host = true, .idle = 600s}));
 }
 
 TEST_CASE("a whole part gets its last name") {
@@ -154,7 +175,7 @@ TEST_CASE("a damaged part that was taken over is found by the hash") {
     const TemporaryFolder folder;
     leave(folder.path(), 60'000);
     const fs::path left = fs::directory_iterator(folder.path())->path();
-    OutputFile(left, OutputFile::Open::keep).write_at(100, bytes("damaged"));
+    OutputFile(left, OutputFile::Open::existing).write_at(100, bytes("damaged"));
     PartFile part(folder.path(), sha, wanted());
     part.hash_more(60'000);
     part.append(bytes(content).subspan(60'000));
@@ -200,4 +221,145 @@ TEST_CASE("a content that cannot fit is refused before it is fetched") {
     }
     CHECK(files_in(folder.path()) == 0);
     CHECK_NOTHROW(PartFile(folder.path(), sha, {sha, huge, true, false}));
+}
+
+TEST_CASE("a planted link, or a second name of another file, is not written to") {
+    const TemporaryFolder folder, outside;
+    const fs::path profile = outside / "profile";
+    write_file_atomically(profile, content.substr(0, 10));
+    make_idle(profile, 1h);
+    for (const bool hard : {false, true}) {
+        for (const std::string& name : {sha + ".incomplete", new_part_name(sha)}) {
+            CAPTURE(hard);
+            CAPTURE(name);
+            if (hard) {
+                fs::create_hard_link(profile, folder / name);
+            } else {
+                fs::create_symlink(profile, folder / name);
+            }
+            PartFile part(folder.path(), sha, wanted());
+            CHECK(part.position() == 0);
+            complete(part, folder / "whole");
+            CHECK(read_file(profile, 100) == content.substr(0, 10));
+            fs::remove(folder / name);
+        }
+    }
+}
+
+TEST_CASE("where locks are granted to everybody, no live part is touched") {
+    const TemporaryFolder folder;
+    PartFile empty(folder.path(), sha, wanted(), true, lying_locks());
+    PartFile begun(folder.path(), sha, wanted(), true, lying_locks());
+    begun.append(bytes(content).first(10));
+    {
+        PartFile other(folder.path(), sha, wanted(), true, lying_locks());
+        CHECK(other.position() == 0);
+        complete(other, folder / "whole");
+    }
+    CHECK(fs::exists(empty.path()));
+    CHECK(fs::exists(begun.path()));
+    CHECK_NOTHROW(complete(empty, folder / "whole"));
+    CHECK_NOTHROW(complete(begun, folder / "whole"));
+}
+
+TEST_CASE("a part that Python is writing is left alone, also while it is empty") {
+    for (const std::size_t size : {0, 10}) {
+        const TemporaryFolder folder;
+        // Without a lock, and with any digits.
+        for (const char* digits : {".00000000", ".ffffffff", ""}) {
+            write_file_atomically(folder / (sha + digits + ".incomplete"), content.substr(0, size));
+        }
+        PartFile part(folder.path(), sha, wanted());
+        CHECK(part.position() == 0);
+        complete(part, folder / "whole");
+        CHECK(files_in(folder.path()) == 4);
+    }
+}
+
+TEST_CASE("with soft locks a part is taken over under a new name, of which no lock remains") {
+    const TemporaryFolder folder;
+    leave(folder.path(), 60'000, no_locks());
+    REQUIRE(files_in(folder.path()) == 1);
+    const fs::path left = fs::directory_iterator(folder.path())->path();
+    {
+        PartFile part(folder.path(), sha, wanted(), true, no_locks());
+        CHECK(part.position() == 60'000);
+        CHECK(part.path() != left);
+        CHECK(!fs::exists(left));
+        CHECK(fs::exists(soft_lock_of(part)));
+        CHECK(files_in(folder.path()) == 2);
+        PartFile second(folder.path(), sha, wanted(), true, no_locks());
+        CHECK(second.position() == 0);
+        complete(part, folder / "whole");
+    }
+    CHECK(files_in(folder.path()) == 1);
+    CHECK(read_file(folder / "whole", 1 << 20) == content);
+}
+
+TEST_CASE("who was thought dead does not write to a part that another has taken over") {
+    for (const bool renamed : {false, true}) {
+        CAPTURE(renamed);
+        const TemporaryFolder folder;
+        PartLocks locks = renamed ? lying_locks() : no_locks();
+        locks.look_interval = 0ms;
+        {
+            PartFile part(folder.path(), sha, wanted(), true, locks);
+            part.append(bytes(content).first(50'000));
+            const fs::path own = part.path();
+            if (renamed) {
+                fs::rename(own, folder / "theirs");
+            } else {
+                write_file_atomically(soft_lock_of(part), "1\nelsewhere\n1\n");
+            }
+            CHECK_THROWS_WITH_AS(part.append(bytes(content).first(10)), doctest::Contains("taken over"), IoError);
+            CHECK_THROWS_AS(part.restart(), IoError);
+            CHECK_THROWS_AS(part.publish(folder / "whole"), IoError);
+            part.discard();
+            CHECK(fs::file_size(renamed ? folder / "theirs" : own) == 50'000);
+        }
+        CHECK(!fs::exists(folder / "whole"));
+        CHECK(files_in(folder.path()) == (renamed ? 1 : 2));
+    }
+}
+
+TEST_CASE("a part that was shortened by somebody is not published") {
+    const TemporaryFolder folder;
+    PartFile part(folder.path(), sha, wanted());
+    part.append(bytes(content));
+    fs::resize_file(part.path(), 10);
+    CHECK_THROWS_AS(part.verify(), IntegrityError);
+}
+
+TEST_CASE("once the content is there, what earlier transfers have left of it goes") {
+    const TemporaryFolder folder;
+    const auto put = [&](const std::string& name, std::size_t size, std::chrono::seconds age) {
+        write_file_atomically(folder / name, content.substr(0, size));
+        make_idle(folder / name, age);
+        return folder / name;
+    };
+    const std::vector<fs::path> useless{put(new_part_name(sha), 10, 0s), put(new_part_name(sha), 20, 0s),
+                                        put(new_part_name(sha), 0, 700s), put(sha + ".01234567.incomplete", 5, 700s)};
+    const std::vector<fs::path> needed{put(new_part_name(sha), 0, 0s), put(sha + ".76543210.incomplete", 5, 0s),
+                                       put(new_part_name("other"), 10, 700s), put("mine", 10, 700s)};
+    PartFile live(folder.path(), sha, wanted(), false);
+    live.append(bytes(content).first(10));
+    {
+        PartFile part(folder.path(), sha, wanted());
+        CHECK(part.position() == 20);
+        complete(part, folder / "whole");
+    }
+    for (const fs::path& path : useless) CHECK(!fs::exists(path));
+    for (const fs::path& path : needed) CHECK(fs::exists(path));
+    CHECK(fs::exists(live.path()));
+    CHECK_NOTHROW(complete(live, folder / "whole"));
+}
+
+TEST_CASE("a file system that does not tell its size is not taken for full") {
+    struct statvfs status{};
+    CHECK(!free_space(status));
+    status.f_blocks = 10;
+    CHECK(free_space(status) == 0);
+    status.f_bavail = 3;
+    status.f_frsize = 4096;
+    CHECK(free_space(status) == 3 * 4096);
 }

@@ -24,7 +24,7 @@ struct Parts {
     explicit Parts(FileServer::Handler handler) : server(std::move(handler), home.path().string()) {}
 
     void fetch(std::uint64_t first, std::uint64_t end, std::uint64_t part_size, std::size_t streams) {
-        Client client(server.session(), {});
+        Client client(server.session().state(), {});
         RangeJob job;
         job.name = "f";
         job.etag = "etag";
