@@ -176,6 +176,7 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
             state.body_replayable = replayable(request);
             const RetryMoment moment{Clock::now(), std::chrono::system_clock::now(), random_() / 2147483647.0};
             decision = should_retry(policy, request, state, moment);
+            if (dynamic_cast<const ProtocolError*>(&error) != nullptr) state.was_malformed = true;
             failure = std::current_exception();
         }
         const bool free_of_charge = decision.server_paced || decision.new_connection;

@@ -117,12 +117,17 @@ bool is_passing(const TransportError& error) noexcept {
     if (const auto* timeout = dynamic_cast<const TimeoutError*>(&error)) {
         return timeout->phase != TimeoutPhase::pool && timeout->phase != TimeoutPhase::deadline;
     }
+    if (const auto* protocol = dynamic_cast<const ProtocolError*>(&error)) return !protocol->permanent;
     return dynamic_cast<const TooManyRedirectsError*>(&error) == nullptr;
 }
 
 RetryDecision after_error(const RetryPolicy& policy, const Request& request, const Attempt& attempt, double random) {
     const TransportError& error = *attempt.error;
     if (!is_passing(error)) return stop(std::string(error.what()) + "; another try would not help");
+    // Bytes may be damaged on the way once; a peer that breaks HTTP does it each time.
+    if (attempt.was_malformed && dynamic_cast<const ProtocolError*>(&error) != nullptr) {
+        return stop(std::string(error.what()) + "; again");
+    }
     if (!may_repeat(request, error.maybe_processed)) {
         return stop(std::string(error.what()) + "; the server may have acted on the request, so it is not repeated");
     }

@@ -41,6 +41,7 @@ struct Attempt {
     int number = 1;                         ///< 1 for the first try.
     bool body_replayable = true;            ///< The body can be sent again from its start.
     bool stale_retry_done = false;          ///< A stale connection was met and retried before in this request.
+    bool was_malformed = false;             ///< An answer that broke HTTP was met before in this request.
     int status = 0;                         ///< Of the answer.
     const Headers* headers = nullptr;       ///< Of the answer.
     const TransportError* error = nullptr;  ///< Set where no answer came.

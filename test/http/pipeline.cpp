@@ -173,6 +173,16 @@ TEST_CASE("what does not pass is not tried again") {
     CHECK(f.send().status == 201);
 }
 
+TEST_CASE("answers that break HTTP are asked for once more at most") {
+    Fixture f;
+    for (int i = 0; i < 6; ++i) f.transport.steps.push_back(failure(ProtocolError("nonsense")));
+    CHECK(f.outcome() == "ProtocolError");
+    CHECK(f.transport.sent.size() == 2);
+    f.transport.steps = {answer(200, {{"content-encoding", "rot13"}}, "x"), answer(200)};
+    CHECK(f.outcome() == "ProtocolError");
+    CHECK(f.transport.sent.size() == 3);
+}
+
 TEST_CASE("the last failure says where and how often") {
     Fixture f;
     f.request.url = Url::parse("https://user:secret@hub.test/api?X-Amz-Signature=deadbeef");

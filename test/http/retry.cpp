@@ -274,6 +274,20 @@ TEST_CASE("transport failures are retried where another try may help and does no
     }
 }
 
+TEST_CASE("an answer that breaks HTTP is asked for once more, one that is meant so is final") {
+    const ProtocolError damaged("not HTTP"), meant = ProtocolError::lasting("coding not known");
+    const ConnectionLostError lost("lost");
+    CHECK(after_error(request_with(Method::get), damaged).retry);
+    CHECK(!after_error(request_with(Method::get), meant).retry);
+    Attempt attempt;
+    attempt.number = 2;
+    attempt.was_malformed = true;
+    attempt.error = &damaged;
+    CHECK(!decide(request_with(Method::get), attempt).retry);
+    attempt.error = &lost;
+    CHECK(decide(request_with(Method::get), attempt).retry);
+}
+
 TEST_CASE("a stale connection is retried at once, on a new connection, once") {
     ConnectionLostError stale("closed while idle");
     stale.stale_connection = true;
