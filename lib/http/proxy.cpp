@@ -47,6 +47,15 @@ std::string socks_address(const std::string& address) {
 
 }  // namespace
 
+ProxyError proxy_refusal(const std::string& refused, int status) {
+    std::string text = refused + " with status " + std::to_string(status);
+    if (status == 407) text += "; give the proxy's user and password in the proxy URL (http://user:password@host:port)";
+    ProxyError error(text);
+    error.status = status;
+    error.permanent = status == 407 || status == 403;
+    return error;
+}
+
 std::string connect_request(const Url& proxy, const Url& target) {
     std::string text = "CONNECT " + target.host_port() + " HTTP/1.1\r\nHost: " + target.host_port() + "\r\n";
     if (!proxy.user_info.empty()) text += "Proxy-Authorization: " + basic_credentials(proxy) + "\r\n";
@@ -76,13 +85,7 @@ awaitable<void> connect_through_http(Waits& waits, Stream& stream, const Url& pr
     }
     const int status = connect_status(head);
     if (status >= 200 && status < 300) co_return;
-    std::string text =
-        proxy_name(proxy) + " refused a tunnel to " + target.host_port() + " with status " + std::to_string(status);
-    if (status == 407) text += "; give the proxy's user and password in the proxy URL (http://user:password@host:port)";
-    ProxyError error(text);
-    error.status = status;
-    error.permanent = status == 407 || status == 403;
-    throw error;
+    throw proxy_refusal(proxy_name(proxy) + " refused a tunnel to " + target.host_port(), status);
 }
 
 awaitable<void> connect_through_socks5(Waits& waits, Stream& stream, const Url& proxy, const std::string& address,
