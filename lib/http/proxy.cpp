@@ -91,10 +91,8 @@ awaitable<void> connect_through_http(Waits& waits, Stream& stream, const Url& pr
 awaitable<void> connect_through_socks5(Waits& waits, Stream& stream, const Url& proxy, const std::string& address,
                                        std::uint16_t port, Limit limit) {
     StreamWait readiness(waits, stream);
-    const auto colon = proxy.user_info.find(':');
-    const std::string user = percent_decode(proxy.user_info.substr(0, colon));
-    const std::string password =
-        colon == std::string::npos ? std::string() : percent_decode(proxy.user_info.substr(colon + 1));
+    const Login login = login_of(proxy);
+    const std::string &user = login.user, &password = login.password;
     const bool with_password = !user.empty() && user.size() < 256 && password.size() < 256;
     const std::string greeting = with_password ? std::string("\x05\x02\x00\x02", 4) : std::string("\x05\x01\x00", 3);
     co_await readiness.write_all(bytes_of(greeting), limit.length, limit.at);
