@@ -71,7 +71,8 @@ class Pool {
     void serve_starved();
     std::size_t count_idle() const;
     awaitable<void> connect(Host& host, Milliseconds limit);
-    void add(Host& host, std::unique_ptr<Stream> stream);
+    void add(Host& host, std::unique_ptr<Stream> stream, const ConnectTimes& times);
+    void connect_failed(Host& host, const std::exception_ptr& failure);
     void changed(Host& host, Connection& connection);
     void wake(Host& host);
     void close_idle(Host& host);

@@ -6,8 +6,9 @@ namespace {
 
 bool may_open(const HostView& host, const PoolLimits& limits) {
     std::size_t http1 = 0, http2 = 0;
-    for (const ConnectionView& connection : host.connections)
-        ++(connection.protocol == Protocol::http2 ? http2 : http1);
+    for (const ConnectionView& connection : host.connections) {
+        if (!connection.draining) ++(connection.protocol == Protocol::http2 ? http2 : http1);
+    }
     switch (host.known) {
         case KnownProtocol::unknown:
             return host.connecting == 0;  // its protocol decides how many are needed

@@ -22,6 +22,7 @@ struct PoolLimits {
 struct ConnectionView {
     Protocol protocol = Protocol::http1;
     std::size_t free_slots = 0;
+    bool draining = false;  ///< Takes no more requests, so another may stand in for it.
 };
 
 /// What is known of an origin: by ALPN, by prior knowledge, or by an earlier connection.
