@@ -206,6 +206,20 @@ std::optional<Milliseconds> retry_after(const Headers& headers, std::chrono::sys
     return std::clamp(wait, Milliseconds(0), Milliseconds(seconds_of(longest_seconds)));
 }
 
+std::string_view request_class(const Url& url) noexcept {
+    if (url.path.find("/resolve/") != std::string::npos) return "resolvers";
+    return url.path.starts_with("/api/") ? "api" : "pages";
+}
+
+std::string_view paused_class(const Headers& headers) {
+    const auto limit = parse_rate_limit(headers);
+    if (!limit || limit->remaining > 0) return {};
+    for (const std::string_view known : {"resolvers", "api", "pages"}) {
+        if (limit->resource == known) return known;
+    }
+    return {};
+}
+
 std::optional<Milliseconds> server_wait(const Headers& headers, std::chrono::system_clock::time_point now) {
     const auto limit = parse_rate_limit(headers);
     if (limit && limit->remaining == 0) return limit->reset;

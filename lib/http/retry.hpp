@@ -78,6 +78,11 @@ std::optional<RateLimit> parse_rate_limit(const Headers& headers);
 /// Retry-After, in seconds or as a date (RFC 9110 10.2.3); a date that is past is no wait.
 std::optional<Milliseconds> retry_after(const Headers& headers, std::chrono::system_clock::time_point now);
 
+/// The class in which the Hub counts a request for this URL: "resolvers" (files), "api" or "pages".
+std::string_view request_class(const Url& url) noexcept;
+/// Which class of requests the server's wait is for; empty where it is for all that go to its origin.
+std::string_view paused_class(const Headers& headers);
+
 /// How long the server asks to wait: until the window of a used-up rate limit ends, else Retry-After.
 std::optional<Milliseconds> server_wait(const Headers& headers, std::chrono::system_clock::time_point now);
 
