@@ -44,7 +44,7 @@ struct Race : std::enable_shared_from_this<Race> {
         auto socket = std::make_unique<tcp::socket>(executor);
         const int fd = open_socket(endpoint.protocol().family());
         if (fd < 0) {
-            out_of_descriptors = is_out_of_descriptors(errno);
+            if (is_out_of_descriptors(errno)) out_of_descriptors = true;
             last_error = std::generic_category().message(errno);
             return false;
         }

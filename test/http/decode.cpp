@@ -281,6 +281,24 @@ TEST_CASE("a damaged body stays damaged, however often it is asked") {
     }
 }
 
+TEST_CASE("a body that broke off below the decoder does not end well when it is asked again") {
+    struct Inner final : BodyReader {
+        ReadResult try_read(std::span<std::byte> buffer) override {
+            if (++reads == 2) throw ConnectionLostError("lost");
+            if (reads > 2) return {0, ReadState::end};
+            const std::string data = deflated("text", 31);
+            std::memcpy(buffer.data(), data.data(), data.size());
+            return {data.size(), ReadState::data};
+        }
+        awaitable<std::size_t> wait(std::span<std::byte>) override { throw std::logic_error("not used here"); }
+        int reads = 0;
+    };
+    const Body body = decode_body(std::make_unique<Inner>(), "gzip");
+    std::vector<std::byte> buffer(100);
+    CHECK(body->try_read(buffer).bytes == 4);
+    for (int i = 0; i < 3; ++i) CHECK_THROWS_AS(body->try_read(buffer), ConnectionLostError);
+}
+
 TEST_CASE("the idle limit reaches the body below the decoder") {
     struct Inner final : BodyReader {
         explicit Inner(std::chrono::milliseconds& idle) : idle(idle) {}
