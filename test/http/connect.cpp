@@ -268,7 +268,8 @@ TEST_CASE("sockets are not inherited by other programs, and notice a peer that v
     CHECK(option(SOL_SOCKET, SO_KEEPALIVE) == 1);
 }
 
-TEST_CASE("without descriptors the error says what to do, and another try may help") {
+TEST_CASE("without descriptors the error says what to do, and another try may help" *
+          doctest::skip(test::needs_descriptors)) {
     Server server(hello());
     Fixture f;
     const test::NoDescriptors none;

@@ -394,7 +394,8 @@ TEST_CASE("a proxy that forwards is spoken to in HTTP/1.1, with the login as it 
     CHECK(proxy.accepted() == 1);
 }
 
-TEST_CASE("without descriptors an idle connection makes room; without one the error comes at once") {
+TEST_CASE("without descriptors an idle connection makes room; without one the error comes at once" *
+          doctest::skip(test::needs_descriptors)) {
     Server one(echo_target());
     asio::io_context io;
     asio::ip::tcp::acceptor two(io, {asio::ip::make_address("127.0.0.1"), 0});  // accepts nothing, so it needs nothing

@@ -67,10 +67,10 @@ TEST_CASE("there is always one thread") {
 TEST_CASE("after the shutdown what runs is finished, and what has not begun never runs") {
     Loop loop;
     std::atomic<int> ran = 0;
+    std::binary_semaphore begun(0), go(0);
     std::shared_ptr<Loop::Task> running, queued, detached, late;
     {
         Workers workers(*loop.waits, 1);
-        std::binary_semaphore begun(0), go(0);
         running = loop.start(workers.run([&] {
             begun.release();
             go.try_acquire_for(10s);

@@ -7,6 +7,15 @@
 
 namespace hfhub::test {
 
+/// The sanitizers open files and sockets of their own while they check.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool needs_descriptors = true;
+#elif defined(__has_feature)
+inline constexpr bool needs_descriptors = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+inline constexpr bool needs_descriptors = false;
+#endif
+
 /// While it lives, this process has no descriptor left: opening a file or socket fails with EMFILE.
 class NoDescriptors {
   public:
