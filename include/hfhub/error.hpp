@@ -105,6 +105,13 @@ class ProtocolError : public TransportError {
   public:
     using TransportError::TransportError;
     std::string_view type() const noexcept override { return "ProtocolError"; }
+    /// One that another try cannot help.
+    static ProtocolError lasting(const std::string& message) {
+        ProtocolError error(message);
+        error.permanent = true;
+        return error;
+    }
+    bool permanent = false;  ///< True where the peer means what it sent, such as a coding that nobody asked for.
 };
 
 class ConnectionLostError : public TransportError {

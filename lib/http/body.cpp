@@ -46,7 +46,7 @@ awaitable<std::string> read_all(BodyReader* body, std::size_t limit) {
     constexpr std::size_t step = 16 * 1024;
     const auto announced = body->remaining();
     if (announced && *announced > limit)
-        throw ProtocolError("the answer is larger than " + std::to_string(limit) + " bytes");
+        throw ProtocolError::lasting("the answer is larger than " + std::to_string(limit) + " bytes");
     std::size_t size = 0;
     for (;;) {
         const std::size_t room =
@@ -59,7 +59,7 @@ awaitable<std::string> read_all(BodyReader* body, std::size_t limit) {
         }
         size += result.bytes;
         if (result.state == ReadState::end) break;
-        if (size > limit) throw ProtocolError("the answer is larger than " + std::to_string(limit) + " bytes");
+        if (size > limit) throw ProtocolError::lasting("the answer is larger than " + std::to_string(limit) + " bytes");
     }
     text.resize(size);
     co_return text;

@@ -4,9 +4,13 @@
 #include "http/socket.hpp"
 
 #include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <system_error>
 
 namespace hfhub::http {
 
@@ -18,10 +22,77 @@ using Endpoints = std::vector<tcp::endpoint>;
 constexpr std::chrono::milliseconds stagger{250};  // RFC 8305 5
 constexpr std::chrono::minutes winner_lifetime{10};
 
-struct Lookup {
-    Endpoints endpoints;
-    int error = 0;
+// A socket that a child process does not inherit.
+int open_socket(int family) { return ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP); }
+
+bool is_out_of_descriptors(int error) { return error == EMFILE || error == ENFILE; }
+
+// The resolver takes files that it cannot open for names that do not exist.
+bool descriptors_are_left() {
+    const int fd = open_socket(AF_INET);
+    if (fd < 0) return !is_out_of_descriptors(errno);
+    ::close(fd);
+    return true;
+}
+
+// Attempts that run side by side; the first to connect wins and the others are closed.
+struct Race : std::enable_shared_from_this<Race> {
+    explicit Race(Waits& waits) : event(waits), executor(waits.executor()) {}
+
+    // False where it could not even begin.
+    bool start(const tcp::endpoint& endpoint) {
+        auto socket = std::make_unique<tcp::socket>(executor);
+        const int fd = open_socket(endpoint.protocol().family());
+        if (fd < 0) {
+            if (is_out_of_descriptors(errno)) out_of_descriptors = true;
+            last_error = std::generic_category().message(errno);
+            return false;
+        }
+        boost::system::error_code not_taken;
+        socket->assign(endpoint.protocol(), fd, not_taken);
+        if (not_taken) {
+            ::close(fd);
+            last_error = not_taken.message();
+            return false;
+        }
+        const std::size_t index = sockets.size();
+        sockets.push_back(std::move(socket));
+        ++running;
+        sockets.back()->async_connect(endpoint, [self = shared_from_this(), index](boost::system::error_code error) {
+            --self->running;
+            if (self->over) return;
+            if (!error && !self->winner) self->winner = index;
+            if (error) self->last_error = error.message();
+            self->event.notify();
+        });
+        return true;
+    }
+    void close() {
+        over = true;
+        for (auto& socket : sockets) {
+            boost::system::error_code ignored;
+            if (socket) socket->close(ignored);
+        }
+    }
+
+    Event event;
+    asio::any_io_executor executor;
+    std::vector<std::unique_ptr<tcp::socket>> sockets;
+    std::optional<std::size_t> winner;
+    std::string last_error;
+    std::size_t running = 0;
+    bool out_of_descriptors = false;
+    bool over = false;
 };
+
+struct CloseRace {
+    Race& race;
+    ~CloseRace() { race.close(); }
+};
+
+std::unique_ptr<Stream> upcast(std::unique_ptr<TlsStream> stream) { return stream; }
+
+}  // namespace
 
 Lookup look_up(const std::string& host, std::uint16_t port) {
     addrinfo hints{};
@@ -39,50 +110,9 @@ Lookup look_up(const std::string& host, std::uint16_t port) {
         result.endpoints.push_back(endpoint);
     }
     if (list != nullptr) ::freeaddrinfo(list);
+    result.out_of_descriptors = result.endpoints.empty() && !descriptors_are_left();
     return result;
 }
-
-// Attempts that run side by side; the first to connect wins and the others are closed.
-struct Race : std::enable_shared_from_this<Race> {
-    explicit Race(Waits& waits) : event(waits), executor(waits.executor()) {}
-
-    void start(const tcp::endpoint& endpoint) {
-        const std::size_t index = sockets.size();
-        sockets.push_back(std::make_unique<tcp::socket>(executor));
-        ++running;
-        sockets.back()->async_connect(endpoint, [self = shared_from_this(), index](boost::system::error_code error) {
-            --self->running;
-            if (self->over) return;
-            if (!error && !self->winner) self->winner = index;
-            if (error) self->last_error = error.message();
-            self->event.notify();
-        });
-    }
-    void close() {
-        over = true;
-        for (auto& socket : sockets) {
-            boost::system::error_code ignored;
-            if (socket) socket->close(ignored);
-        }
-    }
-
-    Event event;
-    asio::any_io_executor executor;
-    std::vector<std::unique_ptr<tcp::socket>> sockets;
-    std::optional<std::size_t> winner;
-    std::string last_error;
-    std::size_t running = 0;
-    bool over = false;
-};
-
-struct CloseRace {
-    Race& race;
-    ~CloseRace() { race.close(); }
-};
-
-std::unique_ptr<Stream> upcast(std::unique_ptr<TlsStream> stream) { return stream; }
-
-}  // namespace
 
 std::vector<tcp::endpoint> interleave(std::vector<tcp::endpoint> endpoints) {
     if (endpoints.empty()) return endpoints;
@@ -104,8 +134,9 @@ awaitable<tcp::socket> race_to(Waits& waits, Endpoints endpoints, std::string na
     std::size_t next = 0;
     while (!race->winner) {
         if (next < endpoints.size()) {
-            race->start(endpoints[next++]);
+            if (!race->start(endpoints[next++])) continue;
         } else if (race->running == 0) {
+            if (race->out_of_descriptors) throw OutOfDescriptorsError(name);
             throw ConnectError("cannot connect to " + name + ": " + race->last_error);
         }
         Limit until = limit;
@@ -121,8 +152,9 @@ awaitable<Endpoints> Connector::resolve(std::string host, std::uint16_t port, Li
     boost::system::error_code not_an_address;
     const auto address = asio::ip::make_address(host, not_an_address);
     if (!not_an_address) co_return Endpoints(1, tcp::endpoint(address, port));
-    auto work = [host, port] { return look_up(host, port); };
+    auto work = [resolver = resolver_, host, port] { return resolver(host, port); };
     const Lookup result = co_await workers_.run_detached(std::move(work), limit);
+    if (result.out_of_descriptors) throw OutOfDescriptorsError(host);
     if (result.endpoints.empty()) {
         const char* reason = result.error == 0 ? "no address" : ::gai_strerror(result.error);
         ConnectError error("cannot find the address of " + host + ": " + reason +
@@ -182,10 +214,14 @@ awaitable<std::unique_ptr<Stream>> Connector::connect(Route route, Limit limit, 
             co_await connect_through_http(waits_, *stream, proxy, route.target, limit);
         }
     }
+    const auto tunnelled = Clock::now();
     if (route.target.is_https()) {
         stream = co_await shake_hands(std::move(stream), route.target.host, route.offer_http2, limit);
     }
-    if (times != nullptr) times->tls = Clock::now() - connected;
+    if (times != nullptr) {
+        times->proxy = tunnelled - connected;
+        times->tls = Clock::now() - tunnelled;
+    }
     co_return stream;
 }
 

@@ -7,6 +7,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,14 +27,34 @@ struct Route {
 
 /// What a trace wants to know of a new connection.
 struct ConnectTimes {
-    Clock::duration resolve{}, connect{}, tls{};
+    Clock::duration resolve{}, connect{}, proxy{}, tls{};
 };
+
+/// The process, or the machine, may not open another descriptor: closing a connection helps.
+class OutOfDescriptorsError final : public ConnectError {
+  public:
+    explicit OutOfDescriptorsError(const std::string& peer)
+        : ConnectError("cannot connect to " + peer +
+                       ": too many open files; raise the limit on descriptors (ulimit -n) or use fewer connections") {}
+};
+
+/// What a name was found to mean.
+struct Lookup {
+    std::vector<asio::ip::tcp::endpoint> endpoints;
+    int error = 0;  ///< As getaddrinfo gives it.
+    bool out_of_descriptors = false;
+};
+/// Looks a name up; called on a thread of its own.
+using Resolver = std::function<Lookup(const std::string& host, std::uint16_t port)>;
+/// By the system's resolver.
+Lookup look_up(const std::string& host, std::uint16_t port);
 
 /// Opens connections: look-up on a worker, Happy Eyeballs (RFC 8305) over all addresses, proxies, TLS.
 /// Used from the session's executor only.
 class Connector {
   public:
-    Connector(Waits& waits, Workers& workers, TlsContext& tls) : waits_(waits), workers_(workers), tls_(tls) {}
+    Connector(Waits& waits, Workers& workers, TlsContext& tls, Resolver resolver = look_up)
+        : waits_(waits), workers_(workers), tls_(tls), resolver_(std::move(resolver)) {}
     /// Throws ConnectError, ProxyError, TimeoutError, CancelledError.
     awaitable<std::unique_ptr<Stream>> connect(Route route, Limit limit, ConnectTimes* times = nullptr);
 
@@ -52,6 +73,7 @@ class Connector {
     Waits& waits_;
     Workers& workers_;
     TlsContext& tls_;
+    Resolver resolver_;
     std::unordered_map<std::string, Winner> winners_;
 };
 

@@ -183,6 +183,21 @@ class DecodingReader : public BodyReader {
         : inner_(std::move(inner)), decoder_(std::move(decoder)), limits_(limits) {}
 
     ReadResult try_read(std::span<std::byte> buffer) override {
+        if (failure_) std::rethrow_exception(failure_);
+        try {
+            return read(buffer);
+        } catch (...) {
+            failure_ = std::current_exception();
+            throw;
+        }
+    }
+
+    // What arrives is coded: it must not go to the reader's destination.
+    awaitable<std::size_t> wait(std::span<std::byte>) override { return inner_->wait({}); }
+    void set_idle_timeout(std::chrono::milliseconds idle) override { inner_->set_idle_timeout(idle); }
+
+  private:
+    ReadResult read(std::span<std::byte> buffer) {
         for (;;) {
             if (const std::size_t written = decode(buffer); written > 0) return {written, ReadState::data};
             if (ended_) {
@@ -197,11 +212,6 @@ class DecodingReader : public BodyReader {
         }
     }
 
-    // What arrives is coded: it must not go to the reader's destination.
-    awaitable<std::size_t> wait(std::span<std::byte>) override { return inner_->wait({}); }
-    void set_idle_timeout(std::chrono::milliseconds idle) override { inner_->set_idle_timeout(idle); }
-
-  private:
     /// Decodes until there is output or no input is left.
     std::size_t decode(std::span<std::byte> buffer) {
         while (!rest_.empty() || output_waits_) {
@@ -226,8 +236,9 @@ class DecodingReader : public BodyReader {
     void check_growth() const {
         if (out_total_ <= limits_.free_bytes || out_total_ / std::max(limits_.ratio, std::uint64_t{1}) < in_total_)
             return;
-        throw ProtocolError("the server's answer grows to more than " + std::to_string(limits_.ratio) +
-                            " times its size when its " + std::string(decoder_->name()) + " coding is undone: refused");
+        throw ProtocolError::lasting("the server's answer grows to more than " + std::to_string(limits_.ratio) +
+                                     " times its size when its " + std::string(decoder_->name()) +
+                                     " coding is undone: refused");
     }
 
     [[noreturn]] void refuse_rest() const {
@@ -236,6 +247,7 @@ class DecodingReader : public BodyReader {
     }
 
     Body inner_;
+    std::exception_ptr failure_;
     std::unique_ptr<Decoder> decoder_;
     DecodeLimits limits_;
     std::array<std::byte, 16 * 1024> input_;
@@ -252,8 +264,8 @@ std::unique_ptr<Decoder> make_decoder(std::string_view coding) {
     if (iequals(coding, "deflate")) return std::make_unique<ZlibDecoder>(false);
     if (iequals(coding, "br")) return std::make_unique<BrotliDecoder>();
     if (iequals(coding, "zstd")) return std::make_unique<ZstdDecoder>();
-    throw ProtocolError("the server encoded its answer as \"" + std::string(coding.substr(0, 40)) +
-                        "\", which was not asked for and cannot be decoded");
+    throw ProtocolError::lasting("the server encoded its answer as \"" + std::string(coding.substr(0, 40)) +
+                                 "\", which was not asked for and cannot be decoded");
 }
 
 std::vector<std::string_view> split_codings(std::string_view list) {
@@ -274,7 +286,8 @@ std::vector<std::string_view> split_codings(std::string_view list) {
 
 Body decode_body(Body inner, std::string_view content_encoding, DecodeLimits limits) {
     const std::vector<std::string_view> codings = split_codings(content_encoding);
-    if (codings.size() > 5) throw ProtocolError("the server encoded its answer more than five times over: refused");
+    if (codings.size() > 5)
+        throw ProtocolError::lasting("the server encoded its answer more than five times over: refused");
     if (!inner) return inner;
     for (auto coding = codings.rbegin(); coding != codings.rend(); ++coding) {
         inner = std::make_unique<DecodingReader>(std::move(inner), make_decoder(*coding), limits);

@@ -269,7 +269,10 @@ void H2Connection::read_ready() {
     in_turn_ = false;
     if (turn == Turn::over) return;
     if (std::exchange(flush_scheduled_, false) || session_.wants_write()) flush();
-    if (session_.going_away()) settle();
+    if (session_.going_away()) {
+        draining = true;
+        settle();
+    }
     if (const auto limit = session_.take_new_limit(); limit && !closed_) {
         slot_limit = *limit;
         changed();

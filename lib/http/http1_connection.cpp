@@ -1,5 +1,8 @@
 #include "http/http1_connection.hpp"
 
+#include "http/proxy.hpp"
+
+#include <algorithm>
 #include <cstring>
 
 namespace hfhub::http {
@@ -10,6 +13,7 @@ constexpr std::size_t max_head = 64 * 1024;
 constexpr std::size_t source_buffer = 256 * 1024;
 constexpr std::size_t inline_body = 16 * 1024;  // bodies up to this leave together with the head
 constexpr std::size_t drained_on_leave = 64 * 1024;
+constexpr std::chrono::seconds safe_margin{1};  // a request must not cross with the server's closing
 
 std::string chunk_prefix(std::size_t size) {
     char text[20];
@@ -43,28 +47,41 @@ class Http1Connection::ExchangeBody final : public BodyReader {
     }
 
     ReadResult try_read(std::span<std::byte> buffer) override {
+        if (failure_) std::rethrow_exception(failure_);
         if (!connection_) return {0, ReadState::end};
         try {
             return read(buffer);
         } catch (...) {
-            std::exchange(connection_, nullptr)->close();
+            fail();
             throw;
         }
     }
 
     awaitable<std::size_t> wait(std::span<std::byte>) override {
         const Limit limit = limit_from_now(TimeoutPhase::idle, idle_, deadline_);
-        co_await connection_->readiness_.wait(state_, limit);
+        try {
+            co_await connection_->readiness_.wait(state_, limit);
+        } catch (...) {
+            fail();
+            throw;
+        }
         co_return 0;
     }
 
     std::optional<std::uint64_t> remaining() const override {
+        if (failure_) return std::nullopt;
         return connection_ ? connection_->parser_->remaining() : std::optional<std::uint64_t>(0);
     }
 
     void set_idle_timeout(std::chrono::milliseconds idle) override { idle_ = idle; }
 
   private:
+    // Inside a handler: what is read later fails in the same way, for a body that broke off has no end.
+    void fail() {
+        failure_ = std::current_exception();
+        std::exchange(connection_, nullptr)->close();
+    }
+
     ReadResult read(std::span<std::byte> buffer) {
         Http1Connection& connection = *connection_;
         Http1Parser& parser = *connection.parser_;
@@ -115,7 +132,8 @@ class Http1Connection::ExchangeBody final : public BodyReader {
             connection.input_end_ = pending;
         }
         if (connection.input_end_ == connection.input_.size()) {
-            if (connection.input_.size() > max_head) throw ProtocolError("a chunk header or trailer has no end");
+            if (connection.input_.size() > max_head)
+                throw ProtocolError::lasting("a chunk header or trailer has no end");
             connection.input_.resize(connection.input_.size() * 2);
         }
         const IoResult result =
@@ -141,6 +159,7 @@ class Http1Connection::ExchangeBody final : public BodyReader {
     }
 
     std::shared_ptr<Http1Connection> connection_;
+    std::exception_ptr failure_;
     std::chrono::milliseconds idle_;
     Clock::time_point deadline_;
     std::uint64_t taken_ = 0;
@@ -199,6 +218,11 @@ awaitable<Response> Http1Connection::send(const Request& request) {
         throw;
     }
     used = true;
+    if (to_proxy_ && parser_->status() == 407) throw proxy_refusal("the proxy refused the request", 407);
+    kept_for_ = Clock::duration::max();
+    if (const auto kept = keep_alive_timeout(parser_->headers())) {
+        kept_for_ = std::max(*kept - safe_margin, std::chrono::seconds(0));
+    }
     Response response;
     response.status = parser_->status();
     response.protocol = Protocol::http1;
@@ -238,6 +262,7 @@ awaitable<void> Http1Connection::send_body(const Request& request) {
 // Returns false where the server answered before it had all: the rest stays unsent (RFC 9112 9.3).
 awaitable<bool> Http1Connection::send_piece(std::span<const std::byte> bytes, const Request& request) {
     const std::size_t whole = bytes.size();
+    std::optional<Limit> limit;  // set while the peer takes nothing
     while (!bytes.empty()) {
         IoResult result;
         bool lost = false;
@@ -249,6 +274,7 @@ awaitable<bool> Http1Connection::send_piece(std::span<const std::byte> bytes, co
             if (!answer_is_there() && input_begin_ == input_end_) throw;
         }
         bytes = bytes.subspan(result.bytes);
+        if (result.bytes > 0) limit.reset();
         const bool blocked = result.state != IoState::done;
         if (lost || (!bytes.empty() && (blocked || bytes.size() < whole) && answer_is_there())) {
             request_cut_ = true;
@@ -256,22 +282,25 @@ awaitable<bool> Http1Connection::send_piece(std::span<const std::byte> bytes, co
         }
         if (!blocked || bytes.empty()) continue;
         readiness_.watch(Direction::read);  // a server that takes no more may have answered
-        co_await readiness_.wait(result.state,
-                                 limit_from_now(TimeoutPhase::write, request.timeouts.write, request.deadline));
+        if (!limit) limit = limit_from_now(TimeoutPhase::write, request.timeouts.write, request.deadline);
+        co_await readiness_.wait(result.state, *limit);
     }
     co_return true;
 }
 
-// Whether the final answer's head has arrived; interim answers are taken out of the way.
+// Whether the final answer's head has arrived; interim answers are taken out of the way. Throws where none can come.
 bool Http1Connection::answer_is_there() {
     if (!make_room()) return true;
-    try {
-        const IoResult result = stream_->try_read(std::span(input_).subspan(input_end_));
-        input_end_ += result.bytes;
-    } catch (const TransportError&) {
-    }
+    const IoResult result = stream_->try_read(std::span(input_).subspan(input_end_));
+    input_end_ += result.bytes;
     parse_head();
+    if (result.state == IoState::eof && !parser_->head_done()) throw_ended();
     return parser_->head_done();
+}
+
+void Http1Connection::throw_ended() const {
+    if (input_end_ > 0) throw ConnectionLostError("the server closed the connection within the answer's head");
+    throw ConnectionLostError("the server closed the connection before it answered");
 }
 
 void Http1Connection::parse_head() {
@@ -299,20 +328,20 @@ awaitable<void> Http1Connection::read_head(const Request& request) {
     for (;;) {
         parse_head();
         if (parser_->head_done()) co_return;
-        if (!make_room()) throw ProtocolError("the answer's head is larger than 64 KiB");
+        if (!make_room()) throw ProtocolError::lasting("the answer's head is larger than 64 KiB");
         const IoResult result = stream_->try_read(std::span(input_).subspan(input_end_));
         input_end_ += result.bytes;
         if (result.bytes > 0) continue;
-        if (result.state == IoState::eof) {
-            if (input_end_ > 0) throw ConnectionLostError("the server closed the connection within the answer's head");
-            throw ConnectionLostError("the server closed the connection before it answered");
-        }
+        if (result.state == IoState::eof) throw_ended();
         co_await readiness_.wait(result.state, limit);
     }
 }
 
 void Http1Connection::finish_exchange() {
-    const bool reusable = parser_->keep_alive() && !request_cut_ && input_begin_ == input_end_;
+    const bool kept = parser_->keep_alive() && kept_for_ > Clock::duration::zero();
+    const bool reusable = kept && !request_cut_ && input_begin_ == input_end_;
+    usable_until_ = Clock::time_point::max();
+    if (kept_for_ < Clock::duration::max()) usable_until_ = Clock::now() + kept_for_;
     parser_.reset();
     input_begin_ = input_end_ = 0;
     busy_ = false;
@@ -341,7 +370,10 @@ void Http1Connection::on_ready(Direction, bool ok) {
     }
 }
 
-bool Http1Connection::alive() noexcept { return !closed_ && !stream_->readable(); }
+bool Http1Connection::alive() noexcept {
+    if (closed_ || stream_->readable()) return false;
+    return usable_until_ == Clock::time_point::max() || Clock::now() < usable_until_;
+}
 
 void Http1Connection::close() noexcept {
     if (std::exchange(closed_, true)) return;

@@ -34,6 +34,7 @@ class Http1Connection final : public Connection, public Readiness {
     awaitable<bool> send_piece(std::span<const std::byte> bytes, const Request& request);
     awaitable<void> read_head(const Request& request);
     bool answer_is_there();
+    [[noreturn]] void throw_ended() const;
     void parse_head();
     bool make_room();
     std::string head_of(const Request& request) const;
@@ -51,7 +52,9 @@ class Http1Connection final : public Connection, public Readiness {
     bool busy_ = false;
     bool closed_ = false;
     bool watched_ = false;
-    bool request_cut_ = false;  // the body was not sent to its end, so nothing can follow it
+    bool request_cut_ = false;                           // the body was not sent to its end, so nothing can follow it
+    Clock::duration kept_for_ = Clock::duration::max();  // without use, as the last answer said
+    Clock::time_point usable_until_ = Clock::time_point::max();
 };
 
 }  // namespace hfhub::http

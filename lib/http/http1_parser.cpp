@@ -5,6 +5,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace hfhub::http {
@@ -18,7 +19,9 @@ constexpr std::size_t max_fields = 256;
 constexpr int max_interim_answers = 20;
 
 [[noreturn]] void throw_malformed(const boost::system::error_code& error) {
-    throw ProtocolError("the answer is not valid HTTP/1.1: " + error.message());
+    const std::string text = "the answer is not valid HTTP/1.1: " + error.message();
+    if (error == beast::http::error::header_limit) throw ProtocolError::lasting(text);
+    throw ProtocolError(text);
 }
 
 // Beast's grammar, with our own store of fields and body bytes handed out as the reader has room for them.
@@ -92,9 +95,10 @@ std::size_t Http1Parser::read_head(std::span<const std::byte> in) {
     if (error) throw_malformed(error);
     if (!impl.grammar->is_header_done()) return taken;
     if (impl.grammar->status / 100 == 1) {
-        if (impl.grammar->status == 101) throw ProtocolError("the server switched protocols without being asked");
+        if (impl.grammar->status == 101)
+            throw ProtocolError::lasting("the server switched protocols without being asked");
         if (++impl.interim_answers > max_interim_answers)
-            throw ProtocolError("the server sends interim answers without end");
+            throw ProtocolError::lasting("the server sends interim answers without end");
         impl.headers.clear();
         impl.grammar = std::make_unique<Grammar>(impl.headers, impl.bodiless);
         return taken;
@@ -104,8 +108,8 @@ std::size_t Http1Parser::read_head(std::span<const std::byte> in) {
     impl.until_eof = impl.grammar->need_eof() && !impl.grammar->is_done();
     impl.done = impl.grammar->is_done();
     if (!impl.done && !impl.chunked && impl.headers.contains("transfer-encoding")) {
-        throw ProtocolError("the answer has a transfer coding that was not asked for: " +
-                            std::string(impl.headers.value("transfer-encoding")));
+        throw ProtocolError::lasting("the answer has a transfer coding that was not asked for: " +
+                                     std::string(impl.headers.value("transfer-encoding")));
     }
     if (!impl.done && !impl.chunked && !impl.until_eof) impl.left = impl.grammar->content_length().value_or(0);
     return taken;
@@ -162,6 +166,22 @@ void Http1Parser::finish(std::uint64_t body_bytes) {
     }
     if (impl_->chunked) throw TruncatedError(body_bytes, std::nullopt);
     throw TruncatedError(body_bytes, body_bytes + impl_->left);
+}
+
+std::optional<std::chrono::seconds> keep_alive_timeout(const Headers& headers) {
+    constexpr std::string_view name = "timeout=";
+    std::string_view rest = headers.value("keep-alive");
+    while (!rest.empty()) {
+        const std::size_t end = std::min(rest.find(','), rest.size());
+        std::string_view part = rest.substr(0, end);
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+        part.remove_prefix(std::min(part.find_first_not_of(" \t"), part.size()));
+        std::uint32_t seconds = 0;
+        if (part.size() <= name.size() || !iequals(part.substr(0, name.size()), name)) continue;
+        const auto read = std::from_chars(part.data() + name.size(), part.data() + part.size(), seconds);
+        if (read.ec == std::errc()) return std::chrono::seconds(seconds);
+    }
+    return std::nullopt;
 }
 
 }  // namespace hfhub::http

@@ -2,6 +2,7 @@
 
 #include "http/headers.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -45,5 +46,8 @@ class Http1Parser {
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };
+
+/// How long the server keeps an unused connection open, as `Keep-Alive: timeout=5, max=100` tells it.
+std::optional<std::chrono::seconds> keep_alive_timeout(const Headers& headers);
 
 }  // namespace hfhub::http

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace hfhub::http {
 
@@ -13,6 +14,10 @@ namespace {
 
 // Reading a little of a refused answer keeps its connection; more would cost longer than a new one.
 constexpr std::size_t drained_between_tries = 64 * 1024;
+constexpr std::chrono::milliseconds longest_drain{50};
+
+// Requests that were told to wait do not come back all at once.
+constexpr std::chrono::milliseconds longest_spread{1000};
 
 bool replayable(const Request& request) {
     const auto* source = std::get_if<std::shared_ptr<BodySource>>(&request.body);
@@ -39,20 +44,41 @@ std::array<char, 36> random_id(std::minstd_rand& random) {
     return text;
 }
 
-void discard(Response& response) {
-    std::byte scrap[4096];
+// Whether waiting for the rest of an answer may save its connection: it has to be small, or at least to have an end.
+// HTTP/2 needs no such wait, for it resets the stream.
+bool worth_a_wait(const Response& response) {
+    if (response.protocol != Protocol::http1 || iequals(response.headers.value("connection"), "close")) return false;
+    const auto length = response.headers.get("content-length");
+    if (!length) return response.headers.contains("transfer-encoding");
+    std::size_t size = 0;
+    const auto read = std::from_chars(length->data(), length->data() + length->size(), size);
+    return read.ec == std::errc() && size <= drained_between_tries;
+}
+
+awaitable<void> discard(Response& response) {
+    const Body body = std::move(response.body);
+    const auto until = Clock::now() + longest_drain;
+    const bool patient = worth_a_wait(response);
+    std::array<std::byte, 4096> scrap;
     std::size_t total = 0;
     try {
-        while (response.body && total < drained_between_tries) {
-            const ReadResult result = response.body->try_read(scrap);
-            if (result.state != ReadState::data) break;
+        while (total < drained_between_tries) {
+            ReadResult result = body->try_read(scrap);
+            if (result.state == ReadState::end) break;
+            if (result.state == ReadState::blocked) {
+                const auto left = std::chrono::ceil<Milliseconds>(until - Clock::now());
+                if (!patient || left.count() <= 0) break;
+                body->set_idle_timeout(left);
+                result.bytes = co_await body->wait(scrap);
+            }
             total += result.bytes;
         }
     } catch (const TransportError&) {
         // Its connection is closed, and nobody wanted the bytes.
     }
-    response.body.reset();
 }
+
+std::string pause_key(const Url& url, std::string_view requests) { return url.origin().append(" ").append(requests); }
 
 [[noreturn]] void refuse_fields(const Headers& headers) {
     std::string name;
@@ -109,7 +135,7 @@ awaitable<Response> Pipeline::send(Request request) {
             if (redirect.follow && (redirect.drop_body || replayable(request))) {
                 visited.push_back(redirect_key(request));
                 apply_redirect(request, redirect);
-                discard(response);
+                if (response.body) co_await discard(response);
                 continue;
             }
         }
@@ -148,7 +174,9 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
     Attempt state;
     bool fresh = false;
     for (int number = 1;; ++number) {
-        if (!pauses_.empty()) co_await respect_pause(request);
+        for (auto rest = rest_of_pause(request); rest.count() > 0; rest = rest_of_pause(request)) {
+            co_await sleep(rest, request.deadline);
+        }
         Response response;
         std::exception_ptr failure;
         RetryDecision decision;
@@ -168,7 +196,10 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
             state.body_replayable = replayable(request);
             const RetryMoment moment{Clock::now(), std::chrono::system_clock::now(), random_() / 2147483647.0};
             if (request.retry_statuses) decision = should_retry(policy, request, state, moment);
-            if (decision.retry && decision.server_paced) pauses_[request.url.origin()] = moment.now + decision.wait;
+            if (decision.retry && decision.server_paced) {
+                auto& until = pauses_[pause_key(request.url, paused_class(response.headers))];
+                until = std::max(until, moment.now + decision.wait);
+            }
         } catch (TransportError& error) {
             error.at(request.url.redacted());
             error.attempts = number;
@@ -176,6 +207,7 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
             state.body_replayable = replayable(request);
             const RetryMoment moment{Clock::now(), std::chrono::system_clock::now(), random_() / 2147483647.0};
             decision = should_retry(policy, request, state, moment);
+            if (dynamic_cast<const ProtocolError*>(&error) != nullptr) state.was_malformed = true;
             failure = std::current_exception();
         }
         const bool free_of_charge = decision.server_paced || decision.new_connection;
@@ -189,7 +221,7 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
                                     " ms, then attempt " + std::to_string(number + 1) + " of " +
                                     std::to_string(policy.max_attempts));
         }
-        discard(response);
+        if (response.body) co_await discard(response);
         failure = nullptr;
         fresh = decision.new_connection;
         state.stale_retry_done = state.stale_retry_done || decision.new_connection;
@@ -205,16 +237,19 @@ awaitable<void> Pipeline::sleep(Milliseconds length, Clock::time_point deadline)
     Limit{deadline, TimeoutPhase::deadline}.check(wake);
 }
 
-awaitable<void> Pipeline::respect_pause(const Request& request) {
-    const auto pause = pauses_.find(request.url.origin());
-    if (pause == pauses_.end()) co_return;
+// Zero where nothing holds the request back. A pause may have become longer while it was waited for.
+Milliseconds Pipeline::rest_of_pause(const Request& request) {
+    if (pauses_.empty()) return Milliseconds(0);
     const auto now = Clock::now();
-    if (pause->second <= now) {
-        pauses_.erase(pause);
-        co_return;
+    std::erase_if(pauses_, [&](const auto& pause) { return pause.second <= now; });
+    auto until = now;
+    for (const std::string_view requests : {std::string_view(), request_class(request.url)}) {
+        const auto pause = pauses_.find(pause_key(request.url, requests));
+        if (pause != pauses_.end()) until = std::max(until, pause->second);
     }
-    const auto rest = std::chrono::ceil<Milliseconds>(pause->second - now);
-    co_await sleep(rest, request.deadline);
+    const auto rest = std::chrono::ceil<Milliseconds>(until - now);
+    const double share = random_() / 2147483647.0;
+    return rest + std::chrono::round<Milliseconds>(share * std::min(rest / 10, longest_spread));
 }
 
 void Pipeline::tell(const Request& request, const Response& response, Clock::time_point begin) {

@@ -33,7 +33,7 @@ class Pipeline {
   private:
     awaitable<Response> with_retries(Request& request);
     awaitable<void> sleep(Milliseconds length, Clock::time_point deadline);
-    awaitable<void> respect_pause(const Request& request);
+    Milliseconds rest_of_pause(const Request& request);
     void prepare(Request& request);
     void tell(const Request& request, const Response& response, Clock::time_point begin);
 
@@ -42,7 +42,8 @@ class Pipeline {
     PipelineOptions options_;
     RetryBudget budget_;
     std::minstd_rand random_{std::random_device{}()};
-    std::unordered_map<std::string, Clock::time_point> pauses_;  // origins that asked to be left alone for a while
+    // Until when an origin asked to be left alone, by all requests or by those of one class.
+    std::unordered_map<std::string, Clock::time_point> pauses_;
 };
 
 }  // namespace hfhub::http

@@ -1,5 +1,6 @@
 #include "http/pool.hpp"
 
+#include "core/log.hpp"
 #include "http/h2_connection.hpp"
 #include "http/http1_connection.hpp"
 
@@ -24,6 +25,26 @@ namespace {
     }
 }
 
+// HTTP/2 without TLS is for the origin: a proxy that forwards is spoken to in HTTP/1.1.
+bool speaks_h2c(const Route& route, Http2 http2) {
+    return http2 == Http2::prior_knowledge && !route.target.is_https() && !route.forwards();
+}
+
+void trace(const Route& route, const Connection& connection, const std::string& peer, const ConnectTimes& times) {
+    if (!log_enabled(LogLevel::debug)) return;
+    const auto took = [](const char* what, Clock::duration length) {
+        const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(length);
+        return what + std::to_string(whole.count()) + " ms";
+    };
+    std::string text = "connected to " + route.target.origin();
+    if (route.proxy) text += " through the proxy " + route.proxy->host_port();
+    text += " at " + peer + " with " + std::string(to_string(connection.protocol()));
+    text += took(": look-up ", times.resolve) + took(", TCP ", times.connect);
+    if (route.proxy) text += took(", proxy ", times.proxy);
+    if (route.target.is_https()) text += took(", TLS ", times.tls);
+    log(LogLevel::debug, text);
+}
+
 }  // namespace
 
 struct Pool::Waiter : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
@@ -34,12 +55,11 @@ struct Pool::Waiter : boost::intrusive::list_base_hook<boost::intrusive::link_mo
 };
 
 struct Pool::Host final : ConnectionObserver {
-    Host(Pool& pool, Url origin) : pool(pool), origin(std::move(origin)) {}
+    Host(Pool& pool, Route route) : pool(pool), route(std::move(route)) {}
     void on_change(Connection& connection) override { pool.changed(*this, connection); }
 
     Pool& pool;
-    Url origin;
-    std::optional<Url> proxy;
+    Route route;
     KnownProtocol known = KnownProtocol::unknown;
     std::vector<std::shared_ptr<Connection>> connections;  // in the order in which they became free
     std::size_t connecting = 0;
@@ -72,18 +92,17 @@ Pool::Host& Pool::host_of(const Url& url) {
     key_.assign(url.scheme).append("://").append(url.host).append(":").append(std::to_string(url.port));
     const auto found = hosts_.find(key_);
     if (found != hosts_.end()) return *found->second;
-    Url origin;
-    origin.scheme = url.scheme;
-    origin.host = url.host;
-    origin.port = url.port;
-    origin.path = "/";
-    auto host = std::make_unique<Host>(*this, origin);
-    host->proxy = proxy_for(origin, options_.proxies);
-    const bool tls = origin.is_https();
-    if (options_.http2 == Http2::never || (!tls && options_.http2 != Http2::prior_knowledge)) {
-        host->known = KnownProtocol::http1;
-    }
+    Route route;
+    route.target.scheme = url.scheme;
+    route.target.host = url.host;
+    route.target.port = url.port;
+    route.target.path = "/";
+    route.proxy = proxy_for(route.target, options_.proxies);
+    route.offer_http2 = options_.http2 != Http2::never;
+    auto host = std::make_unique<Host>(*this, std::move(route));
     if (options_.http2 == Http2::prior_knowledge) host->known = KnownProtocol::http2;
+    const bool negotiable = host->route.target.is_https() && options_.http2 != Http2::never;
+    if (!negotiable && !speaks_h2c(host->route, options_.http2)) host->known = KnownProtocol::http1;
     return *hosts_.emplace(key_, std::move(host)).first->second;
 }
 
@@ -91,12 +110,34 @@ std::shared_ptr<Connection> Pool::try_acquire(const Request& request, bool fresh
     if (shut_down_) throw CancelledError();
     Host& host = host_of(request.url);
     if (fresh) close_idle(host);
-    return host.waiters.empty() ? use(host) : nullptr;
+    if (!host.waiters.empty()) return nullptr;
+    auto spread = request.spread ? use_spread(host, request.timeouts.connect) : nullptr;
+    return spread ? spread : use(host);
+}
+
+std::shared_ptr<Connection> Pool::use_spread(Host& host, Milliseconds limit) {
+    look(host);
+    const HostView view{host.known, views_, host.connecting, 0, count_open(), 0};
+    const auto plan = spread_plan(view, options_.limits);
+    if (!plan) return nullptr;
+    auto connection = host.connections[plan->index];
+    if (connection->active() == 0 && !connection->alive()) return nullptr;
+    if (plan->open) {
+        ++host.connecting;
+        spawn_(connect(host, limit));
+    }
+    return connection;
+}
+
+void Pool::look(const Host& host) {
+    views_.clear();
+    for (const auto& one : host.connections) {
+        views_.push_back({one->protocol(), one->free_slots(), one->draining, one->active()});
+    }
 }
 
 Plan Pool::plan(Host& host, std::size_t open_in_pool, std::size_t idle_elsewhere) {
-    views_.clear();
-    for (const auto& one : host.connections) views_.push_back({one->protocol(), one->free_slots()});
+    look(host);
     const HostView view{host.known, views_, host.connecting, host.waiters.size(), open_in_pool, idle_elsewhere};
     return pool_plan(view, options_.limits);
 }
@@ -147,7 +188,9 @@ awaitable<std::shared_ptr<Connection>> Pool::acquire(const Request& request) {
         // Who was woken in vain keeps its place.
         host.waiters.insert(first ? host.waiters.end() : host.waiters.begin(), waiter);
         open_as_planned(host, request.timeouts.connect);
-        const Wake wake = co_await waiter.event.wait(limit.at);
+        // What was opened may have failed, or be there, before anybody waited for it.
+        Wake wake = Wake::notified;
+        if (waiter.is_linked()) wake = co_await waiter.event.wait(limit.at);
         if (waiter.is_linked()) waiter.unlink();
         if (waiter.error) rethrow_copy(waiter.error);
         limit.check(wake);
@@ -156,28 +199,44 @@ awaitable<std::shared_ptr<Connection>> Pool::acquire(const Request& request) {
     }
 }
 
-awaitable<void> Pool::connect(Host& host, Milliseconds limit) {
+awaitable<void> Pool::connect(Host& host, Milliseconds length) {
     const std::weak_ptr<Pool*> guard = self_;
-    Route route{host.origin, host.proxy, options_.http2 != Http2::never};
+    const Limit limit = limit_from_now(TimeoutPhase::connect, length, Clock::time_point::max());
+    ConnectTimes times;
     std::unique_ptr<Stream> stream;
     std::exception_ptr failure;
+    for (bool again = true; again;) {
+        again = false;
+        try {
+            Route route = host.route;
+            auto connecting = connector_.connect(std::move(route), limit, &times);
+            stream = co_await std::move(connecting);
+        } catch (const OutOfDescriptorsError&) {
+            again = true;
+            failure = std::current_exception();
+        } catch (const ConnectionLostError& error) {
+            const std::string text =
+                "the connection to " + host.route.target.host_port() + " broke while it was set up: " + error.what();
+            failure = std::make_exception_ptr(ConnectError(text));
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        if (guard.expired()) co_return;
+        again = again && evict_one(nullptr);
+    }
+    --host.connecting;
     try {
-        const Limit until = limit_from_now(TimeoutPhase::connect, limit, Clock::time_point::max());
-        auto connecting = connector_.connect(std::move(route), until);
-        stream = co_await std::move(connecting);
-    } catch (const ConnectionLostError& error) {
-        const std::string text =
-            "the connection to " + host.origin.host_port() + " broke while it was set up: " + error.what();
-        failure = std::make_exception_ptr(ConnectError(text));
+        if (stream) {
+            add(host, std::move(stream), times);
+            co_return;
+        }
     } catch (...) {
         failure = std::current_exception();
     }
-    if (guard.expired()) co_return;
-    --host.connecting;
-    if (stream) {
-        add(host, std::move(stream));
-        co_return;
-    }
+    connect_failed(host, failure);
+}
+
+void Pool::connect_failed(Host& host, const std::exception_ptr& failure) {
     ++counters_.connects_failed;
     // With other connections at work or under way the others may still be served; without, nobody in the queue can be.
     const bool all = host.connections.empty() && host.connecting == 0;
@@ -194,10 +253,11 @@ awaitable<void> Pool::connect(Host& host, Milliseconds limit) {
     serve_starved();
 }
 
-void Pool::add(Host& host, std::unique_ptr<Stream> stream) {
+void Pool::add(Host& host, std::unique_ptr<Stream> stream, const ConnectTimes& times) {
     if (shut_down_) return;
-    ++counters_.connections_opened;
-    const bool http2 = stream->alpn() == "h2" || (options_.http2 == Http2::prior_knowledge && !host.origin.is_https());
+    const Route& route = host.route;
+    const std::string peer = log_enabled(LogLevel::debug) ? stream->peer() : std::string();
+    const bool http2 = stream->alpn() == "h2" || speaks_h2c(route, options_.http2);
     host.known = http2 ? KnownProtocol::http2 : KnownProtocol::http1;
     std::shared_ptr<Connection> connection;
     if (http2) {
@@ -205,11 +265,17 @@ void Pool::add(Host& host, std::unique_ptr<Stream> stream) {
         made->start();
         connection = std::move(made);
     } else {
-        const bool forwards = host.proxy && !host.origin.is_https() && host.proxy->scheme.starts_with("http");
         std::string authorization;
-        if (forwards && !host.proxy->user_info.empty()) authorization = basic_credentials(*host.proxy);
-        connection = std::make_shared<Http1Connection>(waits_, std::move(stream), forwards, std::move(authorization));
+        if (route.forwards()) authorization = basic_credentials(*route.proxy);
+        connection =
+            std::make_shared<Http1Connection>(waits_, std::move(stream), route.forwards(), std::move(authorization));
     }
+    // A server that turns away whom it has just let in would otherwise be asked again and again without a pause.
+    if (connection->closed()) {
+        throw ConnectError(route.target.host_port() + " closed the connection as soon as it was made");
+    }
+    ++counters_.connections_opened;
+    trace(route, *connection, peer, times);
     connection->observer = &host;
     connection->idle_since = Clock::now();
     host.connections.push_back(connection);

@@ -64,14 +64,17 @@ class Pool {
     struct Host;
     struct Waiter;
     Host& host_of(const Url& url);
+    void look(const Host& host);
     Plan plan(Host& host, std::size_t open_in_pool, std::size_t idle_elsewhere);
     std::shared_ptr<Connection> use(Host& host);
+    std::shared_ptr<Connection> use_spread(Host& host, Milliseconds limit);
     bool open_as_planned(Host& host, Milliseconds limit);
     void open_for_waiters(Host& host);
     void serve_starved();
     std::size_t count_idle() const;
     awaitable<void> connect(Host& host, Milliseconds limit);
-    void add(Host& host, std::unique_ptr<Stream> stream);
+    void add(Host& host, std::unique_ptr<Stream> stream, const ConnectTimes& times);
+    void connect_failed(Host& host, const std::exception_ptr& failure);
     void changed(Host& host, Connection& connection);
     void wake(Host& host);
     void close_idle(Host& host);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace hfhub::http {
@@ -22,6 +23,8 @@ struct PoolLimits {
 struct ConnectionView {
     Protocol protocol = Protocol::http1;
     std::size_t free_slots = 0;
+    bool draining = false;  ///< Takes no more requests, so another may stand in for it.
+    std::size_t active = 0;
 };
 
 /// What is known of an origin: by ALPN, by prior knowledge, or by an earlier connection.
@@ -46,5 +49,14 @@ struct Plan {
 /// Which connection the first request of the queue gets. HTTP/2 shares one connection until it is full; of idle
 /// HTTP/1.1 connections the one used last is taken, so that the others can age.
 Plan pool_plan(const HostView& host, const PoolLimits& limits);
+
+/// For requests that share the work on one thing: the connection that carries least, and whether one more is to be
+/// opened for those who come next, because all carry something. Nothing where none has room.
+struct SpreadPlan {
+    std::size_t index = 0;
+    bool open = false;
+    bool operator==(const SpreadPlan&) const = default;
+};
+std::optional<SpreadPlan> spread_plan(const HostView& host, const PoolLimits& limits);
 
 }  // namespace hfhub::http

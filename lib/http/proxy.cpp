@@ -47,6 +47,17 @@ std::string socks_address(const std::string& address) {
 
 }  // namespace
 
+ProxyError proxy_refusal(const std::string& refused, int status) {
+    std::string text = refused + " with status " + std::to_string(status);
+    // Some proxies, such as tinyproxy, answer a wrong password with the status of servers.
+    const bool login = status == 407 || status == 401;
+    if (login) text += "; give the proxy's user and password in the proxy URL (http://user:password@host:port)";
+    ProxyError error(text);
+    error.status = status;
+    error.permanent = login || status == 403;
+    return error;
+}
+
 std::string connect_request(const Url& proxy, const Url& target) {
     std::string text = "CONNECT " + target.host_port() + " HTTP/1.1\r\nHost: " + target.host_port() + "\r\n";
     if (!proxy.user_info.empty()) text += "Proxy-Authorization: " + basic_credentials(proxy) + "\r\n";
@@ -76,24 +87,14 @@ awaitable<void> connect_through_http(Waits& waits, Stream& stream, const Url& pr
     }
     const int status = connect_status(head);
     if (status >= 200 && status < 300) co_return;
-    std::string text =
-        proxy_name(proxy) + " refused a tunnel to " + target.host_port() + " with status " + std::to_string(status);
-    // Some proxies, such as tinyproxy, answer a wrong password with the status of servers.
-    const bool login = status == 407 || status == 401;
-    if (login) text += "; give the proxy's user and password in the proxy URL (http://user:password@host:port)";
-    ProxyError error(text);
-    error.status = status;
-    error.permanent = login || status == 403;
-    throw error;
+    throw proxy_refusal(proxy_name(proxy) + " refused a tunnel to " + target.host_port(), status);
 }
 
 awaitable<void> connect_through_socks5(Waits& waits, Stream& stream, const Url& proxy, const std::string& address,
                                        std::uint16_t port, Limit limit) {
     StreamWait readiness(waits, stream);
-    const auto colon = proxy.user_info.find(':');
-    const std::string user = percent_decode(proxy.user_info.substr(0, colon));
-    const std::string password =
-        colon == std::string::npos ? std::string() : percent_decode(proxy.user_info.substr(colon + 1));
+    const Login login = login_of(proxy);
+    const std::string &user = login.user, &password = login.password;
     const bool with_password = !user.empty() && user.size() < 256 && password.size() < 256;
     const std::string greeting = with_password ? std::string("\x05\x02\x00\x02", 4) : std::string("\x05\x01\x00", 3);
     co_await readiness.write_all(bytes_of(greeting), limit.length, limit.at);

@@ -17,6 +17,9 @@ awaitable<void> connect_through_http(Waits& waits, Stream& proxy_stream, const U
 awaitable<void> connect_through_socks5(Waits& waits, Stream& proxy_stream, const Url& proxy, const std::string& address,
                                        std::uint16_t port, Limit limit);
 
+/// The error for a status with which a proxy itself answered; `refused` begins its text.
+ProxyError proxy_refusal(const std::string& refused, int status);
+
 /// The bytes of a CONNECT request.
 std::string connect_request(const Url& proxy, const Url& target);
 /// Status of a complete answer to CONNECT; throws ProxyError where it is none.

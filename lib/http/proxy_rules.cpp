@@ -86,6 +86,19 @@ bool matches(const Url& url, std::string_view entry) {
     return iequals(host, entry) || is_subdomain(host, entry);
 }
 
+std::string decode_leniently(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        unsigned value = 0;
+        const char* digits = text.data() + i + 1;
+        const bool escape =
+            text[i] == '%' && text.size() - i > 2 && std::from_chars(digits, digits + 2, value, 16).ptr == digits + 2;
+        out += escape ? static_cast<char>(value) : text[i];
+        if (escape) i += 2;
+    }
+    return out;
+}
+
 Url parse_proxy(std::string_view text) {
     const std::size_t scheme_end = text.find("://");
     const std::string_view scheme = text.substr(0, scheme_end == std::string_view::npos ? 0 : scheme_end);
@@ -120,13 +133,16 @@ bool bypasses_proxy(const Url& url, std::string_view no_proxy) {
     return false;
 }
 
+Login login_of(const Url& url) {
+    const std::string_view info(url.user_info);
+    const std::size_t colon = std::min(info.find(':'), info.size());
+    return {decode_leniently(info.substr(0, colon)), decode_leniently(info.substr(std::min(colon + 1, info.size())))};
+}
+
 std::string basic_credentials(const Url& url) {
     if (url.user_info.empty()) return {};
-    const std::size_t colon = std::min(url.user_info.find(':'), url.user_info.size());
-    const std::string_view info(url.user_info);
-    const std::string user = percent_decode(info.substr(0, colon));
-    const std::string password = percent_decode(info.substr(std::min(colon + 1, info.size())));
-    return "Basic " + base64_encode(user + ":" + password);
+    const Login login = login_of(url);
+    return "Basic " + base64_encode(login.user + ":" + login.password);
 }
 
 }  // namespace hfhub::http

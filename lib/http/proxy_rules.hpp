@@ -33,6 +33,13 @@ std::optional<Url> proxy_for(const Url& url, const ProxySettings& settings);
 /// the same then. What cannot be read matches nothing.
 bool bypasses_proxy(const Url& url, std::string_view no_proxy);
 
+/// The user info of a URL, percent-decoded. A '%' without two hexadecimal digits after it stays as it is: passwords are
+/// often pasted.
+struct Login {
+    std::string user, password;
+};
+Login login_of(const Url& url);
+
 /// Value of Proxy-Authorization or Authorization for the user info of a URL (RFC 7617): "Basic " and base64 of the
 /// decoded user:password; empty where the URL has no user info.
 std::string basic_credentials(const Url& url);

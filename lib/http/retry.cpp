@@ -117,12 +117,17 @@ bool is_passing(const TransportError& error) noexcept {
     if (const auto* timeout = dynamic_cast<const TimeoutError*>(&error)) {
         return timeout->phase != TimeoutPhase::pool && timeout->phase != TimeoutPhase::deadline;
     }
+    if (const auto* protocol = dynamic_cast<const ProtocolError*>(&error)) return !protocol->permanent;
     return dynamic_cast<const TooManyRedirectsError*>(&error) == nullptr;
 }
 
 RetryDecision after_error(const RetryPolicy& policy, const Request& request, const Attempt& attempt, double random) {
     const TransportError& error = *attempt.error;
     if (!is_passing(error)) return stop(std::string(error.what()) + "; another try would not help");
+    // Bytes may be damaged on the way once; a peer that breaks HTTP does it each time.
+    if (attempt.was_malformed && dynamic_cast<const ProtocolError*>(&error) != nullptr) {
+        return stop(std::string(error.what()) + "; again");
+    }
     if (!may_repeat(request, error.maybe_processed)) {
         return stop(std::string(error.what()) + "; the server may have acted on the request, so it is not repeated");
     }
@@ -199,6 +204,20 @@ std::optional<Milliseconds> retry_after(const Headers& headers, std::chrono::sys
     if (!date) return std::nullopt;
     const auto wait = std::chrono::ceil<Milliseconds>(*date - now);
     return std::clamp(wait, Milliseconds(0), Milliseconds(seconds_of(longest_seconds)));
+}
+
+std::string_view request_class(const Url& url) noexcept {
+    if (url.path.find("/resolve/") != std::string::npos) return "resolvers";
+    return url.path.starts_with("/api/") ? "api" : "pages";
+}
+
+std::string_view paused_class(const Headers& headers) {
+    const auto limit = parse_rate_limit(headers);
+    if (!limit || limit->remaining > 0) return {};
+    for (const std::string_view known : {"resolvers", "api", "pages"}) {
+        if (limit->resource == known) return known;
+    }
+    return {};
 }
 
 std::optional<Milliseconds> server_wait(const Headers& headers, std::chrono::system_clock::time_point now) {

@@ -41,6 +41,7 @@ struct Attempt {
     int number = 1;                         ///< 1 for the first try.
     bool body_replayable = true;            ///< The body can be sent again from its start.
     bool stale_retry_done = false;          ///< A stale connection was met and retried before in this request.
+    bool was_malformed = false;             ///< An answer that broke HTTP was met before in this request.
     int status = 0;                         ///< Of the answer.
     const Headers* headers = nullptr;       ///< Of the answer.
     const TransportError* error = nullptr;  ///< Set where no answer came.
@@ -76,6 +77,11 @@ std::optional<RateLimit> parse_rate_limit(const Headers& headers);
 
 /// Retry-After, in seconds or as a date (RFC 9110 10.2.3); a date that is past is no wait.
 std::optional<Milliseconds> retry_after(const Headers& headers, std::chrono::system_clock::time_point now);
+
+/// The class in which the Hub counts a request for this URL: "resolvers" (files), "api" or "pages".
+std::string_view request_class(const Url& url) noexcept;
+/// Which class of requests the server's wait is for; empty where it is for all that go to its origin.
+std::string_view paused_class(const Headers& headers);
 
 /// How long the server asks to wait: until the window of a used-up rate limit ends, else Retry-After.
 std::optional<Milliseconds> server_wait(const Headers& headers, std::chrono::system_clock::time_point now);

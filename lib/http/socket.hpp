@@ -6,7 +6,8 @@
 
 namespace hfhub::http {
 
-/// A connected TCP socket; TCP_NODELAY and keep-alive are set.
+/// A connected TCP socket. A peer that vanished is noticed: after 75 s while it owes an acknowledgement
+/// (TCP_USER_TIMEOUT), by keep-alive probes while the connection is silent. TCP_NODELAY is set.
 class SocketStream final : public Stream {
   public:
     explicit SocketStream(asio::ip::tcp::socket socket);

@@ -1,5 +1,7 @@
 #include "http/tls.hpp"
 
+#include "http/system_store.hpp"
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -7,7 +9,6 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <array>
 #include <climits>
 #include <cstring>
 #include <filesystem>
@@ -42,18 +43,6 @@ std::string openssl_reason() {
 bool is_ip_address(const std::string& host) {
     unsigned char bytes[16];
     return ::inet_pton(AF_INET, host.c_str(), bytes) == 1 || ::inet_pton(AF_INET6, host.c_str(), bytes) == 1;
-}
-
-// Distributions differ in where they keep the bundle; a static OpenSSL knows only its own build's place.
-const char* system_bundle() {
-    static constexpr std::array candidates = {
-        "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-        "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
-    std::error_code ignored;
-    for (const char* path : candidates) {
-        if (std::filesystem::is_regular_file(path, ignored)) return path;
-    }
-    return nullptr;
 }
 
 }  // namespace
@@ -168,12 +157,9 @@ void TlsContext::State::load_trust() {
         }
     }
     if (!trust.ca_file.empty() || !trust.ca_dir.empty()) return;
-    // The hashed directory is looked up lazily; parsing a whole bundle costs tens of milliseconds.
-    std::error_code ignored;
-    const bool hashed = std::filesystem::is_directory(X509_get_default_cert_dir(), ignored);
-    if (hashed) SSL_CTX_set_default_verify_dir(ctx.get());
-    const char* bundle = hashed ? nullptr : system_bundle();
-    if (bundle != nullptr) SSL_CTX_load_verify_file(ctx.get(), bundle);
+    const SystemStore system = system_store();
+    if (!system.dir.empty()) SSL_CTX_load_verify_dir(ctx.get(), system.dir.c_str());
+    if (!system.file.empty()) SSL_CTX_load_verify_file(ctx.get(), system.file.c_str());
 }
 
 void TlsContext::State::load() {

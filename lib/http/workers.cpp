@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -60,7 +61,7 @@ struct Workers::Shared {
 };
 
 Workers::Workers(Waits& waits, unsigned threads) : waits_(waits), shared_(std::make_shared<Shared>()) {
-    shared_->limit = threads;
+    shared_->limit = std::max(threads, 1U);
     shared_->executor = waits.executor();
 }
 
@@ -70,26 +71,33 @@ Workers::~Workers() {
 }
 
 void Workers::shutdown() {
+    std::deque<std::shared_ptr<Job>> dropped;  // destroyed after the lock is let go
     const std::lock_guard lock(shared_->mutex);
     shared_->stopping = true;
     shared_->executor.reset();
+    shared_->queue.swap(dropped);
     shared_->ready.notify_all();
+}
+
+void Workers::begin(const std::shared_ptr<Job>& job, bool detached) {
+    const std::lock_guard lock(shared_->mutex);
+    if (shared_->stopping) throw CancelledError();
+    if (detached) {
+        std::thread([shared = shared_, job] { Shared::perform(shared, job); }).detach();
+        return;
+    }
+    shared_->queue.push_back(job);
+    // Who was woken for an earlier job counts as idle until it has taken it.
+    if (shared_->queue.size() > shared_->idle && shared_->threads.size() < shared_->limit) {
+        shared_->threads.emplace_back([shared = shared_] { Shared::loop(shared); });
+    } else {
+        shared_->ready.notify_one();
+    }
 }
 
 awaitable<void> Workers::submit(std::function<void()> work, bool detached, Limit limit) {
     auto job = std::make_shared<Job>(waits_, std::move(work));
-    if (detached) {
-        std::thread([shared = shared_, job] { Shared::perform(shared, job); }).detach();
-    } else {
-        const std::lock_guard lock(shared_->mutex);
-        shared_->queue.push_back(job);
-        // Who was woken for an earlier job counts as idle until it has taken it.
-        if (shared_->queue.size() > shared_->idle && shared_->threads.size() < shared_->limit) {
-            shared_->threads.emplace_back([shared = shared_] { Shared::loop(shared); });
-        } else {
-            shared_->ready.notify_one();
-        }
-    }
+    begin(job, detached);
     while (!job->done) {
         const Wake wake = co_await job->event.wait(limit.at);
         limit.check(wake);

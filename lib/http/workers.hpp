@@ -14,8 +14,9 @@ namespace hfhub::http {
 /// run() is used from the session's executor only.
 class Workers {
   public:
+    /// At least one thread, whatever `threads` says.
     explicit Workers(Waits& waits, unsigned threads = 4);
-    /// Waits for running work, except look-ups.
+    /// Waits for running work, except look-ups; what has not begun does not run any more.
     ~Workers();
 
     /// Runs `work` on a worker and resumes with its result or exception. Cancelled, it leaves the work running, so
@@ -42,12 +43,13 @@ class Workers {
         co_return std::move(**slot);
     }
 
-    /// Work under way is finished, but nobody hears of it any more.
+    /// Work under way is finished, but nobody hears of it any more; no other begins.
     void shutdown();
 
   private:
     struct Job;
     struct Shared;
+    void begin(const std::shared_ptr<Job>& job, bool detached);
     awaitable<void> submit(std::function<void()> work, bool detached, Limit limit);
 
     Waits& waits_;

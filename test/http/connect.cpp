@@ -2,16 +2,24 @@
 
 #include "http/proxy.hpp"
 #include "http/socket.hpp"
+#include "http/system_store.hpp"
 #include "support/loop.hpp"
+#include "support/no_descriptors.hpp"
 #include "support/script_stream.hpp"
 #include "support/server.hpp"
 #include "support/temp_dir.hpp"
 
+#include <boost/asio/write.hpp>
 #include <doctest/doctest.h>
 #include <openssl/ssl.h>
 
+#include <fcntl.h>
+#include <netinet/tcp.h>
+
+#include <atomic>
 #include <fstream>
 #include <list>
+#include <mutex>
 
 using namespace hfhub;
 using namespace hfhub::http;
@@ -55,9 +63,10 @@ struct Fixture {
     Loop loop;
     Workers workers{*loop.waits, 1};
     TlsContext tls;
-    Connector connector{*loop.waits, workers, tls};
+    Connector connector;
 
-    explicit Fixture(TrustSettings trust = {}) : tls(std::move(trust)) {}
+    explicit Fixture(TrustSettings trust = {}, Resolver resolver = look_up)
+        : tls(std::move(trust)), connector(*loop.waits, workers, tls, std::move(resolver)) {}
 
     Limit limit(std::chrono::milliseconds length = 5s) {
         return limit_from_now(TimeoutPhase::connect, length, Clock::time_point::max());
@@ -92,6 +101,60 @@ Server::Handler hello() {
         peer.wait_for_end();
     };
 }
+
+// An address on the loopback that drops what comes to that port: its queue of connections is full.
+class SilentAddress {
+  public:
+    explicit SilentAddress(tcp::endpoint at) : full_(io_) {
+        full_.open(tcp::v4());
+        full_.bind(at);
+        full_.listen(0);
+        for (int i = 0; i < 4; ++i) {
+            fillers_.emplace_back(io_);
+            fillers_.back().async_connect(at, [](boost::system::error_code) {});
+        }
+        io_.run_for(50ms);
+    }
+
+  private:
+    asio::io_context io_;
+    tcp::acceptor full_;
+    std::list<tcp::socket> fillers_;
+};
+
+tcp::endpoint endpoint_at(const char* address, std::uint16_t port) { return {asio::ip::make_address(address), port}; }
+
+// A proxy that answers CONNECT and passes bytes on, and what it was asked for.
+struct TunnelProxy {
+    explicit TunnelProxy(std::uint16_t to, test::SslContext tls = nullptr)
+        : server([this, to](Peer& peer) { play(peer, to); }, std::move(tls)) {}
+
+    void play(Peer& peer, std::uint16_t to) {
+        const auto request = peer.read_request();
+        if (!request) return;
+        {
+            const std::lock_guard lock(mutex);
+            asked.push_back(request->method + " " + request->target);
+        }
+        asio::io_context io;
+        tcp::socket target(io);
+        target.connect(endpoint_at("127.0.0.1", to));
+        target.non_blocking(true);
+        peer.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        boost::system::error_code error;
+        while (!peer.ended() && error != asio::error::eof) {
+            const std::string there = peer.read_some(1ms);
+            asio::write(target, asio::buffer(there), error);
+            char back[4096];
+            const std::size_t n = target.read_some(asio::buffer(back), error);
+            if (n > 0) peer.write({back, n});
+        }
+    }
+
+    std::mutex mutex;
+    std::vector<std::string> asked;
+    Server server;
+};
 
 template <class E, class F>
 E caught(F&& f) {
@@ -132,19 +195,8 @@ TEST_CASE("a plain connection is made by address and by name") {
 
 TEST_CASE("addresses are tried side by side: a silent one costs its head start, a refusing one nothing") {
     Server server(hello());
-    const auto at = [&](const char* address) { return tcp::endpoint(asio::ip::make_address(address), server.port()); };
-    // 127.0.0.2 on the server's port drops what comes: its queue of connections is full.
-    asio::io_context io;
-    tcp::acceptor full(io);
-    full.open(tcp::v4());
-    full.bind(at("127.0.0.2"));
-    full.listen(0);
-    std::list<tcp::socket> fillers;
-    for (int i = 0; i < 4; ++i) {
-        fillers.emplace_back(io);
-        fillers.back().async_connect(at("127.0.0.2"), [](boost::system::error_code) {});
-    }
-    io.run_for(50ms);
+    const auto at = [&](const char* address) { return endpoint_at(address, server.port()); };
+    const SilentAddress silent(at("127.0.0.2"));
     Fixture f;
     struct Outcome {
         std::string result, address;
@@ -170,6 +222,64 @@ TEST_CASE("addresses are tried side by side: a silent one costs its head start, 
     CHECK(race({at("127.0.0.3"), at("127.0.0.4")}, 5s).result == "ConnectError");
     CHECK(race({at("127.0.0.3"), at("127.0.0.2")}, 100ms).result == "TimeoutError");
     CHECK(race({}, 100ms).result == "ConnectError");
+}
+
+TEST_CASE("a name with two families: who answered is asked first the next time") {
+    Server server(hello());
+    const SilentAddress silent(endpoint_at("127.0.0.2", server.port()));
+    std::atomic<int> asked = 0;
+    const auto resolver = [&](const std::string& host, std::uint16_t port) {
+        ++asked;
+        CHECK(host == "two.test");
+        Lookup found;
+        for (const char* one : {"127.0.0.2", "127.0.0.1", "::1"}) found.endpoints.push_back(endpoint_at(one, port));
+        return found;
+    };
+    Fixture f({}, resolver);
+    const auto took = [&] {
+        const auto begin = Clock::now();
+        auto stream = f.connect(local(server, "http", "two.test"));
+        CHECK(stream->peer() == "127.0.0.1:" + std::to_string(server.port()));
+        return Clock::now() - begin;
+    };
+    const auto first = took();
+    CHECK(first >= 200ms);  // the silent one's head start; the IPv6 address refuses at once
+    CHECK(first < 900ms);
+    CHECK(took() < 200ms);
+    CHECK(asked == 2);
+}
+
+TEST_CASE("sockets are not inherited by other programs, and notice a peer that vanished") {
+    Server server(hello());
+    Fixture f;
+    auto work = race_to(*f.loop.waits, {endpoint_at("127.0.0.1", server.port())}, "test", f.limit());
+    tcp::socket socket = f.loop.run(std::move(work));
+    const int fd = socket.native_handle();
+    CHECK((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+    const SocketStream stream(std::move(socket));
+    const auto option = [&](int level, int name) {
+        int value = -1;
+        socklen_t size = sizeof value;
+        ::getsockopt(fd, level, name, &value, &size);
+        return value;
+    };
+    CHECK(option(IPPROTO_TCP, TCP_USER_TIMEOUT) == 75'000);
+    CHECK(option(IPPROTO_TCP, TCP_NODELAY) == 1);
+    CHECK(option(SOL_SOCKET, SO_KEEPALIVE) == 1);
+}
+
+TEST_CASE("without descriptors the error says what to do, and another try may help" *
+          doctest::skip(test::needs_descriptors)) {
+    Server server(hello());
+    Fixture f;
+    const test::NoDescriptors none;
+    for (const char* host : {"127.0.0.1", "localhost"}) {
+        CAPTURE(host);
+        const auto error = caught<OutOfDescriptorsError>([&] { f.connect(local(server, "http", host)); });
+        CHECK_FALSE(error.permanent);
+        CHECK(std::string(error.what()).find(host) != std::string::npos);
+        CHECK(std::string(error.what()).find("ulimit -n") != std::string::npos);
+    }
 }
 
 TEST_CASE("who cannot be reached is named, with the reason") {
@@ -281,6 +391,26 @@ TEST_CASE("TLS: an unknown authority is named, with what to set; without verific
     careless.verify = false;
     Fixture g(careless);
     CHECK(g.read(*g.connect(local(server))) == "hello");
+}
+
+TEST_CASE("the system's store: a folder that can be looked up, else a bundle") {
+    test::TempDir dir;
+    const auto make = [&](const std::string& name) {
+        std::ofstream(dir.path() / name) << "x";
+        return (dir.path() / name).string();
+    };
+    const std::string bundle = make("ca-certificates.crt"), missing = (dir.path() / "missing.pem").string();
+    const std::array files = {missing.c_str(), bundle.c_str()};
+    CHECK(system_store("/no/such/place", files) == SystemStore{{}, bundle});
+    const std::string folder = dir.path().string();
+    CHECK(system_store(folder, files) == SystemStore{{}, bundle});
+    for (const char* name :
+         {"5ed36f99", "5ed36f99.pem", "5ed36f99.r0", "5ED36F99.0", "5ed36f9.0", "5ed36f990.0", "a.0"})
+        make(name);
+    CHECK(system_store(folder, files) == SystemStore{{}, bundle});
+    make("5ed36f99.12");
+    CHECK(system_store(folder, files) == SystemStore{folder, {}});
+    CHECK(system_store("/no/such/place", std::span(files).first(1)) == SystemStore{});
 }
 
 TEST_CASE("TLS below 1.2 is refused") {
@@ -445,17 +575,43 @@ TEST_CASE("the bytes of SOCKS5") {
     }
 }
 
-TEST_CASE("TLS through a proxy's tunnel checks the target's name") {
+TEST_CASE("TLS through a proxy's tunnel checks the target's name, and that of a proxy with TLS too") {
     TrustFile trust;
-    Server target(hello(), context_of(good_spec()));
+    CertificateSpec other = good_spec();
+    other.dns_names = {"other.test"};
+    other.addresses = {};
+    Server target(hello(), context_of(good_spec())), impostor(hello(), context_of(other));
+    for (const bool secure : {false, true}) {
+        CAPTURE(secure);
+        const auto tls = [&](const CertificateSpec& spec) { return secure ? context_of(spec, 0, {}) : nullptr; };
+        TunnelProxy good(target.port(), tls(good_spec())), misled(impostor.port(), tls(good_spec()));
+        const auto url = [&](const TunnelProxy& proxy) {
+            return (secure ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(proxy.server.port());
+        };
+        Fixture f(trust.settings());
+        {
+            auto stream = f.connect(local(target), url(good));
+            CHECK(stream->alpn() == "h2");
+            CHECK(f.read(*stream) == "hello");
+        }
+        CHECK(good.asked == std::vector<std::string>{"CONNECT localhost:" + std::to_string(target.port())});
+        const auto error = caught<ConnectError>([&] { f.connect(local(target), url(misled)); });
+        CHECK(error.permanent);
+        CHECK(std::string(error.what()).find("hostname mismatch") != std::string::npos);
+        CHECK(std::string(error.what()).find("localhost") != std::string::npos);
+        if (!secure) continue;
+        TunnelProxy wrong(target.port(), context_of(other, 0, {}));
+        CHECK(caught<ConnectError>([&] { f.connect(local(target), url(wrong)); }).permanent);
+        CHECK(wrong.asked.empty());
+    }
+}
+
+TEST_CASE("a proxy that refuses the tunnel ends the connect before the target hears of it") {
+    Server target(hello());
     Server proxy([&](Peer& peer) {
-        const auto request = peer.read_request();
-        if (!request) return;
-        CHECK(request->method == "CONNECT");
-        CHECK(request->target == "localhost:" + std::to_string(target.port()));
-        peer.write("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n");
+        if (peer.read_request()) peer.write("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n");
     });
-    Fixture f(trust.settings());
+    Fixture f;
     const auto error =
         caught<ProxyError>([&] { f.connect(local(target), "http://127.0.0.1:" + std::to_string(proxy.port()) + "/"); });
     CHECK(error.status == 407);

@@ -214,6 +214,11 @@ TEST_CASE("codings that were not asked for, and too many of them, are refused") 
     for (const char* name : {"compress", "lzma", "gzip2", "aes128gcm", "gzip, unknown"}) {
         CHECK_THROWS_AS(decode_body(in_pieces("x", 1), name), ProtocolError);
     }
+    try {
+        decode_body(in_pieces("x", 1), "compress");
+    } catch (const ProtocolError& error) {
+        CHECK(error.permanent);
+    }
     CHECK_NOTHROW(decode_body(in_pieces("x", 1), "gzip,gzip,gzip,gzip,gzip"));
     CHECK_THROWS_AS(decode_body(in_pieces("x", 1), "gzip,gzip,gzip,gzip,gzip,gzip"), ProtocolError);
 }
@@ -252,6 +257,59 @@ TEST_CASE("damaged bodies are refused and never crash") {
     CHECK_THROWS_AS(decoded("this is no gzip", "gzip"), ProtocolError);
     CHECK_THROWS_AS(decoded("this is no zstd", "zstd"), ProtocolError);
     CHECK_THROWS_AS(decoded("\xFF\xFF\xFF\xFF", "br"), ProtocolError);
+}
+
+TEST_CASE("a damaged body stays damaged, however often it is asked") {
+    std::string wrong_sum = deflated(text_lines(), 31);
+    wrong_sum[wrong_sum.size() - 6] ^= 1;
+    const std::pair<std::string, std::string> cases[] = {
+        {"gzip", wrong_sum},
+        {"gzip", deflated("text", 31) + "garbage"},
+        {"zstd", zstd("text") + std::string(20, 'g')},
+        {"br", brotli_lines() + "garbage"},
+        {"br", "\xFF\xFF\xFF\xFF"},
+    };
+    for (const auto& [coding, data] : cases) {
+        CAPTURE(coding);
+        const Body body = decode_body(in_pieces(data, 1 << 20), coding);
+        std::vector<std::byte> buffer(65536);
+        const auto read_on = [&] {
+            while (body->try_read(buffer).state != ReadState::end) {
+            }
+        };
+        for (int i = 0; i < 3; ++i) CHECK_THROWS_AS(read_on(), ProtocolError);
+    }
+}
+
+TEST_CASE("a body that broke off below the decoder does not end well when it is asked again") {
+    struct Inner final : BodyReader {
+        ReadResult try_read(std::span<std::byte> buffer) override {
+            if (++reads == 2) throw ConnectionLostError("lost");
+            if (reads > 2) return {0, ReadState::end};
+            const std::string data = deflated("text", 31);
+            std::memcpy(buffer.data(), data.data(), data.size());
+            return {data.size(), ReadState::data};
+        }
+        awaitable<std::size_t> wait(std::span<std::byte>) override { throw std::logic_error("not used here"); }
+        int reads = 0;
+    };
+    const Body body = decode_body(std::make_unique<Inner>(), "gzip");
+    std::vector<std::byte> buffer(100);
+    CHECK(body->try_read(buffer).bytes == 4);
+    for (int i = 0; i < 3; ++i) CHECK_THROWS_AS(body->try_read(buffer), ConnectionLostError);
+}
+
+TEST_CASE("the idle limit reaches the body below the decoder") {
+    struct Inner final : BodyReader {
+        explicit Inner(std::chrono::milliseconds& idle) : idle(idle) {}
+        ReadResult try_read(std::span<std::byte>) override { return {0, ReadState::end}; }
+        awaitable<std::size_t> wait(std::span<std::byte>) override { throw std::logic_error("not used here"); }
+        void set_idle_timeout(std::chrono::milliseconds limit) override { idle = limit; }
+        std::chrono::milliseconds& idle;
+    };
+    std::chrono::milliseconds idle{0};
+    decode_body(std::make_unique<Inner>(idle), "gzip, br")->set_idle_timeout(std::chrono::milliseconds(7));
+    CHECK(idle.count() == 7);
 }
 
 TEST_CASE("gzip members and zstd frames in a row are one body") {

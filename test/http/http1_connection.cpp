@@ -177,6 +177,84 @@ TEST_CASE("a connection closes after an answer that ends it") {
     }
 }
 
+TEST_CASE("a kept connection is used as long as the server keeps it, less a second") {
+    struct Case {
+        const char* field;
+        bool kept, usable;
+    };
+    const Case cases[] = {
+        {"keep-alive: timeout=5, max=100\r\n", true, true}, {"Keep-Alive: max=3,  Timeout=2\r\n", true, true},
+        {"keep-alive: timeout=1\r\n", false, false},        {"keep-alive: timeout=0\r\n", false, false},
+        {"keep-alive: timeout=x\r\n", true, true},          {"keep-alive: timeout=\r\n", true, true},
+        {"keep-alive: 4294967296\r\n", true, true},         {"", true, true},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.field);
+        Fixture f;
+        Exchange out;
+        const auto task = f.loop.start(f.send_and_read(out));
+        f.script->send("HTTP/1.1 200 OK\r\n" + std::string(one.field) + "content-length: 2\r\n\r\nok");
+        f.loop.turn();
+        CHECK(task->outcome() == "ok");
+        CHECK(f.connection->closed() == !one.kept);
+        CHECK(f.connection->alive() == one.usable);
+    }
+    Fixture f;
+    Exchange out;
+    f.loop.start(f.send_and_read(out));
+    f.script->send("HTTP/1.1 200 OK\r\nkeep-alive: timeout=2\r\ncontent-length: 2\r\n\r\nok");
+    f.loop.pass(1100ms);
+    CHECK_FALSE(f.connection->closed());
+    CHECK_FALSE(f.connection->alive());
+}
+
+TEST_CASE("what a proxy that forwards answers for itself is its error") {
+    Fixture f;
+    Exchange out;
+    const std::string answer = "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 2\r\n\r\nno";
+    SUBCASE("an origin that sends 407 has answered") {
+        const auto task = f.loop.start(f.send_and_read(out));
+        f.script->send(answer);
+        f.loop.turn();
+        CHECK(task->outcome() == "ok");
+        CHECK(out.response.status == 407);
+    }
+    SUBCASE("a proxy") {
+        f.script = std::make_shared<Script>(f.loop.io.get_executor());
+        f.connection = std::make_shared<Http1Connection>(f.loop.waits, f.script->stream(), true, "");
+        const auto task = f.loop.start(f.send_and_read(out));
+        f.script->send(answer);
+        f.loop.turn();
+        REQUIRE(task->outcome() == "ProxyError");
+        try {
+            std::rethrow_exception(task->error);
+        } catch (const ProxyError& error) {
+            CHECK(error.status == 407);
+            CHECK(error.permanent);
+            CHECK(std::string(error.what()).find("user and password") != std::string::npos);
+        }
+        CHECK(f.connection->closed());
+    }
+}
+
+TEST_CASE("a body that broke off never ends well, however often it is asked") {
+    for (const bool silent : {false, true}) {
+        Fixture f;
+        Exchange out;
+        f.request.timeouts.idle = 20ms;
+        f.loop.start(f.send(out));
+        f.script->send("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nabc");
+        if (!silent) f.script->end();
+        f.loop.turn();
+        REQUIRE(out.response.body);
+        for (int i = 0; i < 3; ++i) {
+            const auto read = [&] { f.loop.run(read_all(out.response.body.get(), 1 << 20)); };
+            CHECK(test::outcome(read) == (silent ? "TimeoutError" : "TruncatedError"));
+        }
+        CHECK(f.connection->closed());
+    }
+}
+
 TEST_CASE("a body without framing ends with the connection") {
     Fixture f;
     Exchange out;
@@ -360,6 +438,48 @@ TEST_CASE("an answer during the upload stops the body and closes the connection"
     CHECK(out.body == "no");
     CHECK(source->reads < 10);
     CHECK(f.connection->closed());
+}
+
+TEST_CASE("a peer that ends or resets its side during the upload ends the request, whatever the limits") {
+    Fixture f;
+    Exchange out;
+    f.request.method = Method::put;
+    f.request.body = std::string(100'000, 'x');
+    f.request.timeouts.write = 0ms;
+    f.script->room = 3000;
+    SUBCASE("half-closed before the upload") { f.script->end(); }
+    SUBCASE("half-closed after a part of the head") {
+        f.script->send("HTTP/1.1 200 OK\r\n");
+        f.script->end();
+    }
+    SUBCASE("half-closed or reset later") {}
+    const auto task = f.loop.submit(f.send_and_read(out));
+    f.loop.pass(5ms);
+    if (!task->done) f.script->end();
+    REQUIRE(f.loop.until([&] { return task->done; }, 2s));
+    CHECK(task->outcome() == "ConnectionLostError");
+    CHECK(f.connection->closed());
+}
+
+TEST_CASE("only bytes that the peer takes start the write limit anew") {
+    Fixture f;
+    Exchange out;
+    f.request.method = Method::put;
+    f.request.body = std::string(100'000, 'x');
+    f.request.timeouts.write = 60ms;
+    f.script->room = 3000;
+    const auto task = f.loop.start(f.send_and_read(out));
+    for (int i = 0; i < 6; ++i) {
+        f.loop.pass(20ms);
+        f.script->allow(10);
+    }
+    CHECK_FALSE(task->done);
+    f.script->send("HTTP/1.1 200 OK\r\nx: ");
+    for (int i = 0; i < 10; ++i) {
+        f.loop.pass(20ms);
+        f.script->send("y");
+    }
+    CHECK(task->outcome() == "TimeoutError");
 }
 
 TEST_CASE("an interim answer during the upload does not stop the body") {

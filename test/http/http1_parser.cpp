@@ -24,6 +24,7 @@ struct Parsed {
     bool keep_alive = false;
     std::size_t left_over = 0;
     std::string error = "ok";
+    bool lasting = false;
 };
 
 // Feeds the pieces as a connection does: what is not taken comes again with the next piece.
@@ -56,6 +57,9 @@ Parsed parse(const std::vector<std::string_view>& pieces, bool head_request = fa
     } catch (const TruncatedError& error) {
         result.error = "truncated " + std::to_string(error.got) + "/" +
                        (error.expected ? std::to_string(*error.expected) : std::string("?"));
+    } catch (const ProtocolError& error) {
+        result.error = error.type();
+        result.lasting = error.permanent;
     } catch (const Error& error) {
         result.error = error.type();
     }
@@ -191,6 +195,17 @@ TEST_CASE("what breaks the grammar is a ProtocolError however it is cut") {
             REQUIRE((error == "ProtocolError" || (name == "bare LF" && error == "no head")));
         }
     }
+}
+
+TEST_CASE("what a peer means as it sent it is told from what may be damaged") {
+    std::string interim;
+    for (int i = 0; i < 21; ++i) interim += head("", "HTTP/1.1 103 Early Hints");
+    CHECK(parse({head("x: " + std::string(70'000, 'a') + "\r\n")}).lasting);
+    CHECK(parse({interim}).lasting);
+    CHECK(parse({head("", "HTTP/1.1 101 Switching Protocols")}).lasting);
+    CHECK(parse({head("transfer-encoding: gzip\r\n") + "abc"}).lasting);
+    CHECK_FALSE(parse({"SSH-2.0-OpenSSH\r\n\r\n"}).lasting);
+    CHECK_FALSE(parse({head("transfer-encoding: chunked\r\n") + "xyz\r\n"}).lasting);
 }
 
 TEST_CASE("an old folded field is refused or read as blanks, never as a field of its own") {

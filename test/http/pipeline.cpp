@@ -1,7 +1,9 @@
 #include "http/pipeline.hpp"
 
 #include "support/loop.hpp"
+#include "support/server.hpp"
 
+#include <boost/asio/co_spawn.hpp>
 #include <doctest/doctest.h>
 
 #include <deque>
@@ -10,6 +12,8 @@ using namespace hfhub;
 using namespace hfhub::http;
 using namespace std::chrono_literals;
 using test::Loop;
+using test::Peer;
+using test::Server;
 
 namespace {
 
@@ -173,6 +177,16 @@ TEST_CASE("what does not pass is not tried again") {
     CHECK(f.send().status == 201);
 }
 
+TEST_CASE("answers that break HTTP are asked for once more at most") {
+    Fixture f;
+    for (int i = 0; i < 6; ++i) f.transport.steps.push_back(failure(ProtocolError("nonsense")));
+    CHECK(f.outcome() == "ProtocolError");
+    CHECK(f.transport.sent.size() == 2);
+    f.transport.steps = {answer(200, {{"content-encoding", "rot13"}}, "x"), answer(200)};
+    CHECK(f.outcome() == "ProtocolError");
+    CHECK(f.transport.sent.size() == 3);
+}
+
 TEST_CASE("the last failure says where and how often") {
     Fixture f;
     f.request.url = Url::parse("https://user:secret@hub.test/api?X-Amz-Signature=deadbeef");
@@ -227,6 +241,143 @@ TEST_CASE("Retry-After is respected, by the other requests to that origin too") 
         if (sent.url.starts_with("https://hub.test") && &sent != &f.transport.sent.front())
             CHECK(sent.at - begin >= 1s);
     }
+}
+
+TEST_CASE("a used-up rate limit holds back only what it counts, and a longer pause is waited for to its end") {
+    Fixture f;
+    f.options.retry.base = f.options.retry.cap = 200ms;
+    Pipeline pipeline(*f.loop.waits, f.transport, f.options);
+    const auto send = [&](std::string url) -> awaitable<void> {
+        Request request;
+        request.url = Url::parse(url);
+        const Response response = co_await pipeline.send(std::move(request));
+        CHECK(response.status == 200);
+    };
+    f.transport.steps = {answer(429, {{"ratelimit", "\"api\";r=0;t=0"}}), answer(429, {{"retry-after", "1"}})};
+    for (int i = 0; i < 4; ++i) f.transport.steps.push_back(answer(200));
+    const auto begin = Clock::now();
+    std::vector<std::shared_ptr<Loop::Task>> tasks;
+    tasks.push_back(f.loop.start(send("https://hub.test/api/a")));  // 100 to 200 ms
+    tasks.push_back(f.loop.start(send("https://hub.test/api/b")));
+    CHECK(f.transport.sent.size() == 1);
+    tasks.push_back(f.loop.start(send("https://hub.test/x/resolve/main/c")));  // is sent, and asked to wait a second
+    CHECK(f.transport.sent.size() == 2);
+    tasks.push_back(f.loop.start(send("https://hub.test/d")));
+    CHECK(f.transport.sent.size() == 2);
+    for (const auto& task : tasks) CHECK(f.loop.until([&] { return task->done; }, 5s));
+    REQUIRE(f.transport.sent.size() == 6);
+    for (std::size_t i = 2; i < 6; ++i) CHECK(f.transport.sent[i].at - begin >= 1s);
+}
+
+TEST_CASE("those who were held back do not come back all at once") {
+    Fixture f;
+    Pipeline pipeline(*f.loop.waits, f.transport, f.options);
+    const auto send = [&]() -> awaitable<void> {
+        const Response response = co_await pipeline.send(f.request);
+        CHECK(response.status == 200);
+    };
+    f.transport.steps = {answer(429, {{"retry-after", "1"}})};
+    for (int i = 0; i < 30; ++i) f.transport.steps.push_back(answer(200));
+    const auto begin = Clock::now();
+    std::vector<std::shared_ptr<Loop::Task>> tasks;
+    for (int i = 0; i < 30; ++i) tasks.push_back(f.loop.start(send()));
+    for (const auto& task : tasks) CHECK(f.loop.until([&] { return task->done; }, 5s));
+    auto first = Clock::time_point::max(), last = Clock::time_point::min();
+    for (std::size_t i = 2; i < f.transport.sent.size(); ++i) {
+        first = std::min(first, f.transport.sent[i].at);
+        last = std::max(last, f.transport.sent[i].at);
+    }
+    CHECK(first - begin >= 1s);
+    CHECK(last - first >= 20ms);
+    CHECK(last - begin < 2s);
+}
+
+namespace {
+
+// The pipeline over real connections.
+struct Connected {
+    Loop loop;
+    Workers workers{*loop.waits, 1};
+    TlsContext tls{TrustSettings{}};
+    Connector connector{*loop.waits, workers, tls};
+    Pool pool{loop.waits, connector, {}, [this](awaitable<void> work) {
+                  asio::co_spawn(loop.io, std::move(work), [](std::exception_ptr) {});
+              }};
+    PoolTransport transport{pool};
+    PipelineOptions options;
+
+    ~Connected() {
+        loop.waits->shutdown();
+        loop.turn();
+        pool.shutdown();
+        loop.turn();
+    }
+    Response get(const std::string& url) {
+        Pipeline pipeline(*loop.waits, transport, options);
+        Request request;
+        request.url = Url::parse(url);
+        return loop.run(pipeline.send(std::move(request)));
+    }
+};
+
+}  // namespace
+
+TEST_CASE("an answer that is not wanted keeps its connection, though its body comes a little later") {
+    struct Case {
+        const char *name, *head, *body;
+        int connections;
+    };
+    const Case cases[] = {
+        {"a redirect", "HTTP/1.1 302 Found\r\nlocation: /home\r\ncontent-length: 10\r\n\r\n", "0123456789", 1},
+        {"a chunked one", "HTTP/1.1 302 Found\r\nlocation: /home\r\ntransfer-encoding: chunked\r\n\r\n",
+         "3\r\nabc\r\n0\r\n\r\n", 1},
+        {"one that is tried again", "HTTP/1.1 503 Busy\r\ncontent-length: 10\r\n\r\n", "0123456789", 1},
+        {"a large one", "HTTP/1.1 302 Found\r\nlocation: /home\r\ncontent-length: 1000000\r\n\r\n", "0123456789", 21},
+        {"one that closes", "HTTP/1.1 302 Found\r\nlocation: /home\r\nconnection: close\r\ncontent-length: 10\r\n\r\n",
+         "0123456789", 21},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.name);
+        std::atomic<int> asked = 0;
+        Server server([&](Peer& peer) {
+            while (const auto request = peer.read_request()) {
+                if (request->target == "/home" || asked++ % 2 != 0) {
+                    if (!peer.write(test::ok_answer("ok"))) return;
+                    if (request->target == "/home") asked = 0;
+                    continue;
+                }
+                peer.write(one.head);
+                std::this_thread::sleep_for(2ms);
+                peer.write(one.body);
+            }
+        });
+        Connected c;
+        c.options.retry.base = c.options.retry.cap = 1ms;
+        for (int i = 0; i < 20; ++i) {
+            Response response = c.get(server.url("/start"));
+            CHECK(response.status == 200);
+            CHECK(c.loop.run(read_all(response.body.get(), 100)) == "ok");
+        }
+        CHECK(server.accepted() == one.connections);
+    }
+}
+
+TEST_CASE("an answer that is not wanted and does not end is not waited for long") {
+    Server server([](Peer& peer) {
+        while (const auto request = peer.read_request()) {
+            if (request->target == "/home") {
+                peer.write(test::ok_answer("ok"));
+            } else {
+                peer.write("HTTP/1.1 302 Found\r\nlocation: /home\r\ntransfer-encoding: chunked\r\n\r\n");
+                for (int i = 0; i < 400 && peer.write("1\r\na\r\n"); ++i) std::this_thread::sleep_for(5ms);
+            }
+        }
+    });
+    Connected c;
+    const auto begin = Clock::now();
+    CHECK(c.get(server.url("/start")).status == 200);
+    CHECK(Clock::now() - begin < 1s);
+    CHECK(server.accepted() == 2);
 }
 
 TEST_CASE("waits between tries respect deadline and cancellation") {

@@ -3,7 +3,10 @@
 #include "http/transport.hpp"
 #include "support/h2_peer.hpp"
 #include "support/loop.hpp"
+#include "support/no_descriptors.hpp"
 #include "support/server.hpp"
+
+#include <hfhub/log.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <doctest/doctest.h>
@@ -344,6 +347,94 @@ TEST_CASE("HTTP/2: a connection that goes away is replaced while it still serves
     CHECK(f.loop.until([&] { return task->done; }));
     CHECK(held == "held");
     CHECK(f.loop.until([&] { return f.pool->stats().open == 1; }));
+}
+
+TEST_CASE("a server that closes as soon as it has let in is a connect that failed, not one to be repeated at once") {
+    // What follows the proxy's answer in the same packet is there when HTTP/2 begins.
+    Server proxy([](Peer& peer) {
+        using namespace std::string_literals;
+        peer.read_exactly(3);
+        peer.write("\x05\x00"s);
+        peer.read_exactly(10);
+        test::H2Peer h2;
+        h2.send_goaway(0);
+        peer.write("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"s + h2.take());
+        peer.wait_for_end();
+    });
+    PoolOptions options;
+    options.http2 = Http2::prior_knowledge;
+    options.proxies.http = "socks5://127.0.0.1:" + std::to_string(proxy.port());
+    Fixture f(options);
+    std::vector<std::string> bodies(3);
+    std::vector<std::shared_ptr<Loop::Task>> tasks;
+    for (auto& body : bodies) tasks.push_back(f.loop.submit(f.fetch(f.request_for("http://127.0.0.1:1/"), body)));
+    for (const auto& task : tasks) {
+        CHECK(f.loop.until([&] { return task->done; }, 2s));
+        CHECK(task->outcome() == "ConnectError");
+    }
+    CHECK(proxy.accepted() == 1);
+    CHECK(f.pool->stats().connects_failed == 1);
+    CHECK(f.pool->stats().connections_opened == 0);
+}
+
+TEST_CASE("a proxy that forwards is spoken to in HTTP/1.1, with the login as it was given") {
+    std::string authorization;
+    Server proxy(test::http1_answers([&](const test::ServerRequest& request) {
+        authorization = request.header("proxy-authorization");
+        return test::ok_answer(request.target);
+    }));
+    PoolOptions options;
+    SUBCASE("HTTP/1.1") {}
+    SUBCASE("HTTP/2 without TLS is for the origin") { options.http2 = Http2::prior_knowledge; }
+    options.proxies.http = "http://user:50%@127.0.0.1:" + std::to_string(proxy.port());
+    Fixture f(options);
+    CHECK(f.get("http://hub.test/a") == "http://hub.test/a");
+    CHECK(f.get("http://hub.test/b") == "http://hub.test/b");
+    CHECK(authorization == "Basic dXNlcjo1MCU=");
+    CHECK(proxy.accepted() == 1);
+}
+
+TEST_CASE("without descriptors an idle connection makes room; without one the error comes at once" *
+          doctest::skip(test::needs_descriptors)) {
+    Server one(echo_target());
+    asio::io_context io;
+    asio::ip::tcp::acceptor two(io, {asio::ip::make_address("127.0.0.1"), 0});  // accepts nothing, so it needs nothing
+    const std::string url = "http://127.0.0.1:" + std::to_string(two.local_endpoint().port()) + "/";
+    Fixture f;
+    std::shared_ptr<Connection> connection;
+    const auto acquire = [&]() -> awaitable<void> {
+        const Request request = f.request_for(url);
+        auto work = f.pool->acquire(request);
+        connection = co_await std::move(work);
+    };
+    {
+        const test::NoDescriptors none;
+        const auto begin = Clock::now();
+        CHECK(test::message([&] { f.loop.run(acquire()); }).find("ulimit -n") != std::string::npos);
+        CHECK(Clock::now() - begin < 2s);
+    }
+    CHECK(f.get(one.url("/a")) == "/a");
+    const test::NoDescriptors none;
+    f.loop.run(acquire());
+    CHECK(connection->free_slots() == 1);
+    CHECK(f.pool->stats().open == 1);
+    CHECK(f.pool->stats().connections_opened == 2);
+}
+
+TEST_CASE("a new connection is told to the log: where to, how, and how long each step took") {
+    Server server(echo_target());
+    Fixture f;
+    std::string lines;
+    set_log_sink([&](LogLevel, std::string_view text) { lines.append(text).append("\n"); });
+    set_log_level(LogLevel::debug);
+    f.get(server.url("/a"));
+    f.get(server.url("/b"));
+    set_log_level(LogLevel::warning);
+    set_log_sink({});
+    const std::string address = "127.0.0.1:" + std::to_string(server.port());
+    CHECK(lines.starts_with("connected to http://" + address + " at " + address + " with HTTP/1.1: look-up "));
+    CHECK(lines.find(" ms, TCP ") != std::string::npos);
+    CHECK(lines.find("connected", 1) == std::string::npos);
 }
 
 TEST_CASE("shutdown ends the queue, and later requests, as cancelled") {

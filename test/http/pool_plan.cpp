@@ -9,6 +9,7 @@ using namespace hfhub::http;
 TEST_CASE("the plan for the first request of the queue") {
     const ConnectionView http1_free{Protocol::http1, 1}, http1_busy{Protocol::http1, 0};
     const ConnectionView http2_free{Protocol::http2, 50}, http2_full{Protocol::http2, 0};
+    const ConnectionView http2_draining{Protocol::http2, 0, true};
     PoolLimits limits;
     limits.connections = 10;
     limits.http1_per_host = 3;
@@ -38,6 +39,7 @@ TEST_CASE("the plan for the first request of the queue") {
         {"HTTP/2: full, a second one", h2, V{http2_full}, 0, 1, 1, 0, open},
         {"HTTP/2: only one is made at a time", h2, V{http2_full}, 1, 9, 2, 0, wait},
         {"HTTP/2: limit of the host", h2, V{http2_full, http2_full}, 0, 1, 2, 0, wait},
+        {"HTTP/2: those that drain do not count", h2, V{http2_draining, http2_full, http2_draining}, 0, 1, 3, 0, open},
         {"pool full", h1, {}, 0, 1, 10, 0, wait},
         {"pool full, another origin has an idle one", h1, {}, 0, 1, 10, 2, evict},
         {"pool full, but a free one is here", h1, V{http1_free}, 0, 1, 10, 2, use(0)},
@@ -47,4 +49,24 @@ TEST_CASE("the plan for the first request of the queue") {
         const HostView view{one.known, one.connections, one.connecting, one.waiting, one.open, one.idle_elsewhere};
         CHECK(pool_plan(view, limits) == one.expected);
     }
+}
+
+TEST_CASE("requests that share the work on one thing spread over connections") {
+    using V = std::vector<ConnectionView>;
+    PoolLimits limits;
+    limits.connections = 10;
+    limits.http2_per_host = 3;
+    const auto h2 = [](std::size_t active, std::size_t free = 50) {
+        return ConnectionView{Protocol::http2, free, false, active};
+    };
+    const auto plan = [&](const V& connections, std::size_t connecting = 0, std::size_t open = 1) {
+        return spread_plan({KnownProtocol::http2, connections, connecting, 0, open, 0}, limits);
+    };
+    CHECK_FALSE(plan({}));
+    CHECK_FALSE(plan({h2(1, 0)}));
+    CHECK(plan({h2(2), h2(0), h2(1)}) == SpreadPlan{1, false});
+    CHECK(plan({h2(2), h2(1)}) == SpreadPlan{1, true});
+    CHECK(plan({h2(2), h2(1)}, 1) == SpreadPlan{1, false});
+    CHECK(plan({h2(2), h2(1), h2(3)}) == SpreadPlan{1, false});
+    CHECK(plan({h2(1)}, 0, 10) == SpreadPlan{0, false});
 }

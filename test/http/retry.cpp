@@ -221,6 +221,25 @@ TEST_CASE("of rate limit and Retry-After the rate limit counts where it is used 
     CHECK(server_wait(headers, wall) == 60s);
 }
 
+TEST_CASE("a rate limit holds back the requests that it counts, any other wait all of them") {
+    CHECK(paused_class(header("RateLimit", "\"api\";r=0;t=55")) == "api");
+    CHECK(paused_class(header("RateLimit", "\"resolvers\";r=0;t=55")) == "resolvers");
+    CHECK(paused_class(header("RateLimit", "\"pages\";r=0;t=55")) == "pages");
+    CHECK(paused_class(header("RateLimit", "\"api\";r=5;t=10, \"pages\";r=0;t=20")) == "pages");
+    CHECK(paused_class(header("RateLimit", "\"something else\";r=0;t=55")).empty());
+    CHECK(paused_class(header("RateLimit", "\"api\";r=3;t=55")).empty());
+    CHECK(paused_class(header("Retry-After", "7")).empty());
+    const auto class_of = [](const char* target) {
+        return request_class(Url::parse("https://hub.co" + std::string(target)));
+    };
+    CHECK(class_of("/gpt2/resolve/main/config.json") == "resolvers");
+    CHECK(class_of("/datasets/a/b/resolve/main/x/y") == "resolvers");
+    CHECK(class_of("/api/models/gpt2") == "api");
+    CHECK(class_of("/api/resolve/x") == "resolvers");
+    CHECK(class_of("/gpt2/tree/main?x=/resolve/") == "pages");
+    CHECK(class_of("/") == "pages");
+}
+
 TEST_CASE("a wait beyond the ceiling is named in the reason") {
     const RetryDecision decision = after_status(request_with(Method::get), 429, header("Retry-After", "900"));
     CHECK(!decision.retry);
@@ -272,6 +291,20 @@ TEST_CASE("transport failures are retried where another try may help and does no
         marked.idempotent = true;
         CHECK(after_error(marked, test.error).retry == test.get);
     }
+}
+
+TEST_CASE("an answer that breaks HTTP is asked for once more, one that is meant so is final") {
+    const ProtocolError damaged("not HTTP"), meant = ProtocolError::lasting("coding not known");
+    const ConnectionLostError lost("lost");
+    CHECK(after_error(request_with(Method::get), damaged).retry);
+    CHECK(!after_error(request_with(Method::get), meant).retry);
+    Attempt attempt;
+    attempt.number = 2;
+    attempt.was_malformed = true;
+    attempt.error = &damaged;
+    CHECK(!decide(request_with(Method::get), attempt).retry);
+    attempt.error = &lost;
+    CHECK(decide(request_with(Method::get), attempt).retry);
 }
 
 TEST_CASE("a stale connection is retried at once, on a new connection, once") {

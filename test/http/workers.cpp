@@ -56,6 +56,43 @@ TEST_CASE("a cancelled caller does not wait for its work; a look-up has a limit"
     hang->release();
 }
 
+TEST_CASE("there is always one thread") {
+    Loop loop;
+    Workers workers(*loop.waits, 0);
+    const auto task = loop.start(workers.run([] {}));
+    CHECK(loop.until([&] { return task->done; }, 2s));
+    CHECK(task->outcome() == "ok");
+}
+
+TEST_CASE("after the shutdown what runs is finished, and what has not begun never runs") {
+    Loop loop;
+    std::atomic<int> ran = 0;
+    std::binary_semaphore begun(0), go(0);
+    std::shared_ptr<Loop::Task> running, queued, detached, late;
+    {
+        Workers workers(*loop.waits, 1);
+        running = loop.start(workers.run([&] {
+            begun.release();
+            go.try_acquire_for(10s);
+            ++ran;
+        }));
+        begun.acquire();
+        queued = loop.start(workers.run([&] { ran += 10; }));
+        loop.waits->shutdown();
+        workers.shutdown();
+        late = loop.start(workers.run([&] { ran += 100; }));
+        const auto look_up = [&]() -> awaitable<void> {
+            auto work = [&] { return ran += 1000; };
+            co_await workers.run_detached(std::move(work), Limit{});
+        };
+        detached = loop.start(look_up());
+        go.release();
+    }
+    loop.turn();
+    CHECK(ran == 1);
+    for (const auto& task : {running, queued, detached, late}) CHECK(task->outcome() == "CancelledError");
+}
+
 TEST_CASE("a file, or part of it, as a request's body") {
     Loop loop;
     Workers workers(*loop.waits, 1);
