@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Runs benches: hfhub beside its peers, alternating, medians, CPU seconds of the client process.
 
-  bench/run.py --build BUILD [NAME...]      names: http, download, stream (default: all)
+  bench/run.py --build BUILD [NAME...]      names: http, download, throttled, stream (default: all)
 Servers and clients talk over loopback; clients run on one core and servers on the other where there are two.
 """
 import argparse
 import contextlib
+import hashlib
 import os
 import pathlib
 import resource
@@ -98,7 +99,13 @@ class Servers(contextlib.ExitStack):
                         "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
         return key, cert
 
-    def nginx(self, root):
+    def nghttpd(self, root):
+        port = free_port()
+        self.start(["nghttpd", "-d", root, "-a", "127.0.0.1", port, self.folder / "key.pem", self.folder / "cert.pem"])
+        wait_for_port(port)
+        return f"https://localhost:{port}"
+
+    def nginx(self, root, location=""):
         key, cert = self.certificate()
         port = free_port()
         config = self.folder / "nginx.conf"
@@ -109,7 +116,7 @@ events {{ worker_connections 4096; }}
 http {{ access_log off; keepalive_requests 100000000; http2_max_concurrent_streams 1000; sendfile on;
   client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/p; fastcgi_temp_path {self.folder}/f;
   uwsgi_temp_path {self.folder}/u; scgi_temp_path {self.folder}/s;
-  server {{ listen 127.0.0.1:{port} ssl http2; ssl_certificate {cert}; ssl_certificate_key {key}; root {root}; }} }}
+  server {{ listen 127.0.0.1:{port} ssl http2; ssl_certificate {cert}; ssl_certificate_key {key}; root {root}; {location} }} }}
 """)
         self.start(["nginx", "-c", config, "-p", self.folder])
         wait_for_port(port)
@@ -155,37 +162,47 @@ def bench_http(build, rounds):
         root.mkdir()
         (root / "small").write_text("hello")
         base, cert = servers.nginx(root)
-        url = base + "/small"
+        bench_small(build, rounds, "nginx", base + "/small", cert)
+        if have("nghttpd"):
+            bench_small(build, rounds, "nghttpd", servers.nghttpd(root) + "/small", cert)
 
-        def ours(mode, count, concurrency):
-            def measure():
-                _, out = run([build / "bench/small-requests", mode, url, cert, count, concurrency])
-                requests, _, cpu = out.split()
-                return float(cpu) / float(requests) * 1e6
-            return measure
 
-        def h2load(count, concurrency):
-            def measure():
-                cpu, _, _ = cpu_of(["h2load", "-n", count, "-c", 1, "-m", concurrency, "-t", 1, url])
-                return cpu / count * 1e6
-            return measure
+def bench_small(build, rounds, server, url, cert):
+    def ours(mode, count, concurrency):
+        def measure():
+            _, out = run([build / "bench/small-requests", mode, url, cert, count, concurrency])
+            requests, _, cpu = out.split()
+            return float(cpu) / float(requests) * 1e6
+        return measure
 
-        def httpx(count, concurrency):
-            def measure():
-                _, out = run([PYTHON, ROOT / "bench/http/httpx_peer.py", url, cert, count, concurrency])
-                return float(out) * 1e6
-            return measure
+    def h2load(count, concurrency):
+        def measure():
+            cpu, _, _ = cpu_of(["h2load", "-n", count, "-c", 1, "-m", concurrency, "-t", 1, url])
+            return cpu / count * 1e6
+        return measure
 
-        for concurrency, count in ((1, 20000), (100, 100000)):
-            measures = {"hfhub": ours("coroutine", count, concurrency), "h2load": h2load(count, concurrency)}
-            if PYTHON.exists():
-                measures["httpx"] = httpx(2000, concurrency)
-            medians = alternate(rounds, **measures)
-            mine = medians.pop("hfhub")
-            row(f"coroutine, own executor, concurrency {concurrency}", mine, medians, "us")
-        medians = alternate(rounds, hop=ours("hop", 50000, 100), blocking=ours("blocking", 10000, 1))
-        row("coroutine, session's own thread, concurrency 100", medians["hop"], {}, "us")
-        row("blocking from a foreign thread", medians["blocking"], {}, "us")
+    def httpx(count, concurrency):
+        def measure():
+            _, out = run([PYTHON, ROOT / "bench/http/httpx_peer.py", url, cert, count, concurrency])
+            return float(out) * 1e6
+        return measure
+
+    for concurrency, count in ((1, 20000), (100, 100000)):
+        measures = {"hfhub": ours("coroutine", count, concurrency), "h2load": h2load(count, concurrency)}
+        if concurrency == 1:
+            measures["blocking"] = ours("blocking", count, 1)
+        else:
+            measures["hop"] = ours("hop", count, concurrency)
+        if PYTHON.exists():
+            measures["httpx"] = httpx(2000, concurrency)
+        medians = alternate(rounds, **measures)
+        mine = medians.pop("hfhub")
+        blocking, hop = medians.pop("blocking", None), medians.pop("hop", None)
+        row(f"{server}: coroutine, own executor, concurrency {concurrency}", mine, medians, "us")
+        if blocking is not None:
+            row(f"{server}: blocking from a foreign thread", blocking, medians, "us")
+        if hop is not None:
+            row(f"{server}: coroutine, session's own thread, {concurrency}", hop, medians, "us")
 
 
 def bench_download(build, rounds):
@@ -239,6 +256,36 @@ def bench_download(build, rounds):
         row("hf_hub_download with sha256", mine, medians, "s", 3)
 
 
+def bench_throttled(build, rounds):
+    print("256 MiB from a server that gives each request 20 MiB/s, wall seconds")
+    with tempfile.TemporaryDirectory() as folder, Servers(build, folder) as servers:
+        file = pathlib.Path(folder) / "www/bench/big/resolve/main/big"
+        file.parent.mkdir(parents=True)
+        content = os.urandom(256 << 20)
+        file.write_bytes(content)
+        etag = hashlib.sha256(content).hexdigest()
+        hub, ca = servers.nginx(pathlib.Path(folder) / "www", f"""location / {{ limit_rate 20m;
+            add_header X-Repo-Commit {"0123456789" * 4}; add_header X-Linked-Etag '"{etag}"'; }}""")
+        env = {"HF_ENDPOINT": hub, "SSL_CERT_FILE": str(ca), "HF_HUB_DISABLE_XET": "1"}
+
+        def fresh(name):
+            cache = pathlib.Path(folder) / name
+            shutil.rmtree(cache, ignore_errors=True)
+            return cache
+
+        def ours():
+            return run([build / "bench/download-file", "download", "bench/big", fresh("cache")], env=env)[0]
+
+        measures = {"hfhub": ours, "curl": lambda: run(["curl", "-s", "--cacert", ca, "-o", pathlib.Path(folder) / "out",
+                                                        f"{hub}/bench/big/resolve/main/big"])[0]}
+        if PYTHON.exists():
+            measures["huggingface_hub"] = lambda: run([PYTHON, ROOT / "bench/download/python_peer.py", "bench/big",
+                                                       fresh("cache-py")], env=env)[0]
+        medians = alternate(min(rounds, 2), **measures)
+        mine = medians.pop("hfhub")
+        row("hf_hub_download, parts side by side", mine, medians, "s")
+
+
 def bench_stream(build, rounds):
     print("streamed tokens, parsed into structs")
     with tempfile.TemporaryDirectory() as folder, Servers(build, folder) as servers:
@@ -263,7 +310,7 @@ def bench_stream(build, rounds):
         row("memory of each of 1000 open streams", float(out.split()[3]) / 1024, {}, "KiB", 1)
 
 
-BENCHES = {"http": bench_http, "download": bench_download, "stream": bench_stream}
+BENCHES = {"http": bench_http, "download": bench_download, "throttled": bench_throttled, "stream": bench_stream}
 
 
 def main():
