@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace hfhub {
 
@@ -24,7 +25,12 @@ class HttpHeaders {
     HttpHeaders() noexcept = default;
     HttpHeaders(std::initializer_list<Field> fields);
     HttpHeaders(const HttpHeaders& other);
-    HttpHeaders(HttpHeaders&& other) noexcept { swap(other); }
+    HttpHeaders(HttpHeaders&& other) noexcept
+        : page_(std::move(other.page_)),
+          capacity_(std::exchange(other.capacity_, 0)),
+          used_(std::exchange(other.used_, 0)),
+          count_(std::exchange(other.count_, 0)),
+          odd_name_(std::exchange(other.odd_name_, false)) {}
     HttpHeaders& operator=(HttpHeaders other) noexcept {
         swap(other);
         return *this;

@@ -266,18 +266,35 @@ Url Url::resolve(std::string_view input) const {
     return url;
 }
 
+namespace {
+
+void append_authority(std::string& text, const Url& url) {
+    const bool is_ipv6 = url.host.find(':') != std::string::npos;
+    if (is_ipv6) text += '[';
+    text += url.host;
+    if (is_ipv6) text += ']';
+    if (url.port != default_port(url.scheme)) text.append(":").append(std::to_string(url.port));
+}
+
+constexpr std::size_t most_around = sizeof "://[]:65535?";
+
+}  // namespace
+
 std::string Url::authority() const {
     std::string text;
-    text.reserve(host.size() + sizeof "[]:65535");
-    const bool is_ipv6 = host.find(':') != std::string::npos;
-    if (is_ipv6) text += '[';
-    text += host;
-    if (is_ipv6) text += ']';
-    if (port != default_port(scheme)) text.append(":").append(std::to_string(port));
+    text.reserve(host.size() + most_around);
+    append_authority(text, *this);
     return text;
 }
 
-std::string Url::origin() const { return scheme + "://" + authority(); }
+std::string Url::origin() const {
+    std::string text;
+    text.reserve(scheme.size() + host.size() + path.size() + query.size() +
+                 most_around);  // what often follows fits too
+    text.append(scheme).append("://");
+    append_authority(text, *this);
+    return text;
+}
 
 std::string Url::host_port() const {
     return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
@@ -285,10 +302,16 @@ std::string Url::host_port() const {
 
 std::string Url::target() const { return query.empty() ? path : path + "?" + query; }
 
-std::string Url::str() const { return origin() + target(); }
+std::string Url::str() const {
+    std::string text = origin();
+    text += path;
+    if (!query.empty()) text.append("?").append(query);
+    return text;
+}
 
 std::string Url::redacted() const {
-    std::string text = origin() + path;
+    std::string text = origin();
+    text += path;
     char separator = '?';
     for (std::string_view rest = query; !rest.empty();) {
         const auto end = std::min(rest.find('&'), rest.size());

@@ -27,6 +27,10 @@ class MemoryBody final : public BodyReader {
     std::size_t taken_ = 0;
 };
 
+[[noreturn]] void refuse_size(std::size_t limit) {
+    throw ProtocolError::lasting("the answer is larger than " + std::to_string(limit) + " bytes");
+}
+
 }  // namespace
 
 awaitable<std::size_t> read_some(BodyReader* body, std::span<std::byte> buffer) {
@@ -40,28 +44,27 @@ awaitable<std::size_t> read_some(BodyReader* body, std::span<std::byte> buffer) 
     }
 }
 
+bool read_arrived(BodyReader& body, std::size_t limit, std::string& text) {
+    constexpr std::size_t least = 1024, most = 64 * 1024;
+    for (;;) {
+        const std::size_t size = text.size();
+        std::size_t room = std::clamp(size, least, most);
+        if (const auto left = body.remaining()) {
+            if (*left > limit - std::min(limit, size)) refuse_size(limit);
+            room = static_cast<std::size_t>(std::clamp<std::uint64_t>(*left, 1, most));
+        }
+        text.resize(size + room);
+        const ReadResult result = body.try_read(std::as_writable_bytes(std::span(text)).subspan(size));
+        text.resize(size + result.bytes);
+        if (text.size() > limit) refuse_size(limit);
+        if (result.state != ReadState::data) return result.state == ReadState::end;
+    }
+}
+
 awaitable<std::string> read_all(BodyReader* body, std::size_t limit) {
     std::string text;
     if (body == nullptr) co_return text;
-    constexpr std::size_t step = 16 * 1024;
-    const auto announced = body->remaining();
-    if (announced && *announced > limit)
-        throw ProtocolError::lasting("the answer is larger than " + std::to_string(limit) + " bytes");
-    std::size_t size = 0;
-    for (;;) {
-        const std::size_t room =
-            std::max<std::size_t>(announced ? *announced - std::min<std::uint64_t>(size, *announced) : step, 1);
-        text.resize(size + room);
-        const auto free = std::as_writable_bytes(std::span(text)).subspan(size);
-        ReadResult result = body->try_read(free);
-        if (result.state == ReadState::blocked) {
-            result.bytes = co_await body->wait(free);
-        }
-        size += result.bytes;
-        if (result.state == ReadState::end) break;
-        if (size > limit) throw ProtocolError::lasting("the answer is larger than " + std::to_string(limit) + " bytes");
-    }
-    text.resize(size);
+    while (!read_arrived(*body, limit, text)) co_await body->wait({});
     co_return text;
 }
 

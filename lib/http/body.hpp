@@ -41,6 +41,9 @@ using Body = std::unique_ptr<BodyReader>;
 
 /// Reads at least one byte, or 0 at the end. A null body is at its end.
 awaitable<std::size_t> read_some(BodyReader* body, std::span<std::byte> buffer);
+/// Appends what is there without waiting; true where that was all. Throws ProtocolError where more than `limit` bytes
+/// come.
+bool read_arrived(BodyReader& body, std::size_t limit, std::string& text);
 /// Reads to the end; throws ProtocolError where more than `limit` bytes come.
 awaitable<std::string> read_all(BodyReader* body, std::size_t limit);
 

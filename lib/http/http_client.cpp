@@ -41,7 +41,9 @@ awaitable<HttpResponse> exchange(std::shared_ptr<http::SessionState> state, http
     response.url = answer.url.str();
     response.headers = std::move(answer.headers);
     response.attempts = answer.attempts;
-    if (answer.body) response.body = co_await http::read_all(answer.body.get(), max_body);
+    if (!answer.body || http::read_arrived(*answer.body, max_body, response.body)) co_return response;
+    const std::string rest = co_await http::read_all(answer.body.get(), max_body - response.body.size());
+    response.body += rest;
     co_return response;
 }
 

@@ -93,7 +93,7 @@ std::string pause_key(const Url& url, std::string_view requests) { return url.or
 }
 
 void trace(const Request& request, const Response& response, Clock::time_point begin) {
-    if (!log_enabled(LogLevel::debug)) return;
+    if (!log_enabled(LogLevel::debug) || begin == Clock::time_point()) return;
     const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
     log(LogLevel::debug, std::string(to_string(request.method)) + " " + request.url.redacted() + " -> " +
                              std::to_string(response.status) + " " + std::string(to_string(response.protocol)) +
@@ -126,7 +126,7 @@ Pipeline::Pipeline(Waits& waits, Transport& transport, PipelineOptions options)
 
 awaitable<Response> Pipeline::send(Request request) {
     prepare(request);
-    const auto begin = Clock::now();
+    const auto begin = options_.hooks.on_response ? Clock::now() : Clock::time_point();
     std::vector<std::string> visited;
     for (;;) {
         Response response = co_await with_retries(request);
@@ -184,7 +184,7 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
         state.headers = nullptr;
         state.error = nullptr;
         try {
-            const auto begin = Clock::now();
+            const auto begin = log_enabled(LogLevel::debug) ? Clock::now() : Clock::time_point();
             auto sending = transport_.send(request, fresh);
             response = co_await std::move(sending);
             response.attempts = number;

@@ -2,6 +2,7 @@
 
 #include "http/retry.hpp"
 #include "http/transport.hpp"
+#include "http/wait.hpp"
 
 #include <hfhub/session.hpp>
 

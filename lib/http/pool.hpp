@@ -4,6 +4,7 @@
 #include "http/connection.hpp"
 #include "http/pool_plan.hpp"
 #include "http/proxy_rules.hpp"
+#include "http/transport.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
@@ -95,6 +96,17 @@ class Pool {
     bool shut_down_ = false;
     PoolStats counters_;
     std::shared_ptr<Pool*> self_ = std::make_shared<Pool*>(this);
+};
+
+/// Sends over a pool's connections.
+class PoolTransport final : public Transport {
+  public:
+    explicit PoolTransport(Pool& pool) : pool_(pool) {}
+    awaitable<Response> send(const Request& request, bool fresh) override;
+
+  private:
+    awaitable<Response> send_when_acquired(const Request& request);
+    Pool& pool_;
 };
 
 }  // namespace hfhub::http

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "http/pool.hpp"
 #include "http/request.hpp"
 #include "http/response.hpp"
 
@@ -13,17 +12,6 @@ class Transport {
     virtual ~Transport() = default;
     /// The request stays alive until the answer's headers are there. `fresh` forbids kept connections.
     virtual awaitable<Response> send(const Request& request, bool fresh) = 0;
-};
-
-/// Sends over a pool's connections.
-class PoolTransport final : public Transport {
-  public:
-    explicit PoolTransport(Pool& pool) : pool_(pool) {}
-    awaitable<Response> send(const Request& request, bool fresh) override;
-
-  private:
-    awaitable<Response> send_when_acquired(const Request& request);
-    Pool& pool_;
 };
 
 }  // namespace hfhub::http

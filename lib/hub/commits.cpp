@@ -10,7 +10,7 @@
 #include "hub/parallel.hpp"
 #include "hub/query.hpp"
 #include "hub/repo_id.hpp"
-#include "hub/repo_info.hpp"
+#include "hub/repos.hpp"
 
 #include <hfhub/error.hpp>
 

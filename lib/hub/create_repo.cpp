@@ -6,7 +6,7 @@
 #include "http/wait.hpp"
 #include "hub/mapping.hpp"
 #include "hub/repo_id.hpp"
-#include "hub/repo_info.hpp"
+#include "hub/repos.hpp"
 #include "hub/spaces.hpp"
 
 #include <hfhub/error.hpp>

@@ -1,8 +1,4 @@
-#include "hub/repo_info.hpp"
-
 #include "hub/mapping.hpp"
-#include "hub/query.hpp"
-#include "hub/repo_id.hpp"
 
 #include <hfhub/error.hpp>
 
@@ -89,81 +85,5 @@ void read_json(const json::value& value, EvalResultEntry& out, const JsonPlace& 
     lift("source", {{"url", "source_url"}, {"name", "source_name"}, {"user", "source_user"}, {"org", "source_org"}});
     read_members(flat, out, place);
 }
-
-namespace hub {
-
-namespace {
-
-void check_expand(const StringList& expand, bool other, std::string_view names) {
-    if (expand.empty() || !other) return;
-    throw InvalidArgumentError("expand excludes " + std::string(names) + ": ask for what they add through expand too");
-}
-
-template <class T>
-awaitable<T> get_info(Client client, std::string path, Query query, OwnedToken token) {
-    http::Request request = client.request(http::Method::get, path, token);
-    query.append_to(request.url);
-    const json::value answer = co_await client.json(std::move(request));
-    co_return from_json<T>(answer, path);
-}
-
-}  // namespace
-
-awaitable<ModelInfo> model_info(Client client, std::string repo_id, Owned<ModelInfoOptions> options) {
-    check_expand(options->expand, options->securityStatus || options->files_metadata,
-                 "securityStatus and files_metadata");
-    Query query;
-    query.flag("securityStatus", options->securityStatus).flag("blobs", options->files_metadata);
-    query.add("expand", options->expand);
-    co_return co_await get_info<ModelInfo>(client.within(options->timeout),
-                                           repo_api_path("model", repo_id, options->revision), query, options->token);
-}
-
-awaitable<DatasetInfo> dataset_info(Client client, std::string repo_id, Owned<RepoDetailsOptions> options) {
-    check_expand(options->expand, options->files_metadata, "files_metadata");
-    Query query;
-    query.flag("blobs", options->files_metadata).add("expand", options->expand);
-    co_return co_await get_info<DatasetInfo>(
-        client.within(options->timeout), repo_api_path("dataset", repo_id, options->revision), query, options->token);
-}
-
-awaitable<SpaceInfo> space_info(Client client, std::string repo_id, Owned<RepoDetailsOptions> options) {
-    check_expand(options->expand, options->files_metadata, "files_metadata");
-    Query query;
-    query.flag("blobs", options->files_metadata).add("expand", options->expand);
-    co_return co_await get_info<SpaceInfo>(client.within(options->timeout),
-                                           repo_api_path("space", repo_id, options->revision), query, options->token);
-}
-
-awaitable<KernelInfo> kernel_info(Client client, std::string repo_id, Owned<KernelInfoOptions> options) {
-    co_return co_await get_info<KernelInfo>(
-        client.within(options->timeout), repo_api_path("kernel", repo_id, options->revision), Query(), options->token);
-}
-
-awaitable<RepoInfo> repo_info(Client client, std::string repo_id, Owned<RepoInfoOptions> options) {
-    const std::string_view type = checked_repo_type(options->repo_type);
-    const RepoInfoOptions& asked = *options;
-    if (type == "kernel") {
-        const KernelInfoOptions kernel{.revision = asked.revision, .timeout = asked.timeout, .token = asked.token};
-        co_return RepoInfo(co_await kernel_info(std::move(client), std::move(repo_id), kernel));
-    }
-    if (type == "model") {
-        const ModelInfoOptions model{.revision = asked.revision,
-                                     .timeout = asked.timeout,
-                                     .files_metadata = asked.files_metadata,
-                                     .expand = asked.expand,
-                                     .token = asked.token};
-        co_return RepoInfo(co_await model_info(std::move(client), std::move(repo_id), model));
-    }
-    const RepoDetailsOptions details{.revision = asked.revision,
-                                     .timeout = asked.timeout,
-                                     .files_metadata = asked.files_metadata,
-                                     .expand = asked.expand,
-                                     .token = asked.token};
-    if (type == "dataset") co_return RepoInfo(co_await dataset_info(std::move(client), std::move(repo_id), details));
-    co_return RepoInfo(co_await space_info(std::move(client), std::move(repo_id), details));
-}
-
-}  // namespace hub
 
 }  // namespace hfhub

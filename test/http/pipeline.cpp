@@ -1,5 +1,6 @@
 #include "http/pipeline.hpp"
 
+#include "http/pool.hpp"
 #include "support/loop.hpp"
 #include "support/server.hpp"
 

@@ -1,6 +1,4 @@
 #include "http/pool.hpp"
-
-#include "http/transport.hpp"
 #include "support/h2_peer.hpp"
 #include "support/loop.hpp"
 #include "support/no_descriptors.hpp"

@@ -11,9 +11,12 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <random>
 
 using namespace hfhub;
@@ -34,6 +37,22 @@ std::size_t open_descriptors() {
     const std::filesystem::directory_iterator all("/proc/self/fd");
     return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
+
+long resident_bytes() {
+    std::ifstream statm("/proc/self/statm");
+    long size = 0, resident = 0;
+    statm >> size >> resident;
+    return resident * ::sysconf(_SC_PAGESIZE);
+}
+
+// Sanitizers keep freed memory for a while.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool memory_tells = false;
+#elif defined(__has_feature)
+constexpr bool memory_tells = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
+#else
+constexpr bool memory_tells = true;
+#endif
 
 SessionOptions options_of(bool http2) {
     SessionOptions options(Environment::from([](std::string_view) { return std::optional<std::string>(); }));
@@ -103,6 +122,7 @@ struct Stress {
     std::optional<Session> session;
     std::string base;
     std::minstd_rand random{12345};
+    long resident_at_half = 0;
     std::size_t begun = 0, wanted = 0, cancelled = 0, good = 0, failed = 0, lanes = 0;
 
     unsigned up_to(unsigned most) { return static_cast<unsigned>(random() % (most + 1)); }
@@ -129,7 +149,7 @@ struct Stress {
 
     awaitable<void> lane() {
         while (begun < wanted) {
-            ++begun;
+            if (++begun == wanted / 2) resident_at_half = resident_bytes();
             const auto one = std::make_shared<One>(loop.io);
             const std::string url = base + std::to_string(up_to(5));
             const bool never_ends = url.back() == '3';
@@ -162,6 +182,7 @@ struct Stress {
         lanes = 24;
         for (std::size_t i = 0; i < 24; ++i) loop.submit(lane());
         REQUIRE(loop.until([&] { return lanes == 0; }, std::chrono::seconds(60 + wanted / 100)));
+        if (memory_tells) CHECK(resident_bytes() < resident_at_half + (8 << 20));
         Pool& pool = session->state()->pool();
         CHECK(loop.until([&] { return pool.stats().active == 0; }));
         CHECK(pool.stats().waiting == 0);
