@@ -15,7 +15,10 @@ def main():
     for title, example in SECTIONS.items():
         code = (ROOT / example).read_text()
         pattern = re.compile(r"(## " + re.escape(title) + r"\n\n```cpp\n).*?(```)", re.S)
-        wanted = pattern.sub(lambda match: match.group(1) + code + match.group(2), wanted)
+        wanted, found = pattern.subn(lambda match: match.group(1) + code + match.group(2), wanted)
+        if found != 1:
+            print(f"README.md has no section {title!r} with code")
+            return 1
     if "--write" in sys.argv:
         readme.write_text(wanted)
     elif wanted != text:

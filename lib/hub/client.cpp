@@ -106,7 +106,8 @@ std::optional<std::string> Client::token(Token choice) const {
     auto saved = saved_token();
     if (!saved && required) {
         throw LocalTokenNotFoundError(
-            "a token is required (token=true) but none is saved; set HF_TOKEN or log in with \"hf auth login\"");
+            "a token is required (token=true) but none is saved; set HF_TOKEN, or save one in the token file "
+            "(HF_TOKEN_PATH)");
     }
     return saved;
 }

@@ -45,7 +45,8 @@ std::string token_to_explain(const Client& client, Token choice) {
     if (!token) token = client.saved_token();
     if (token) return *token;
     throw LocalTokenNotFoundError(
-        "whoami needs a token, but none was given and none is saved; set HF_TOKEN or log in with \"hf auth login\" "
+        "whoami needs a token, but none was given and none is saved; set HF_TOKEN, or save one in the token file "
+        "(HF_TOKEN_PATH) "
         "(tokens are made at https://huggingface.co/settings/tokens)");
 }
 
@@ -58,7 +59,7 @@ std::string explanation(const Client& client, const std::string& token, int stat
         return "the token of the environment variable HF_TOKEN, which goes before a saved one, is not valid";
     }
     if (client.saved_token() == token)
-        return "the saved token is not valid; log in again with \"hf auth login --force\"";
+        return "the saved token is not valid; save a valid one in the token file (HF_TOKEN_PATH), or set HF_TOKEN";
     return "the token is not valid";
 }
 

@@ -72,7 +72,8 @@ awaitable<ChatRoute> chat_route(hub::Client client, InferenceClientOptions optio
     if (provider.empty() || provider == "auto") {
         if (!token) {
             throw InvalidArgumentError(
-                "the Hub's router needs a token: set HF_TOKEN, log in with \"hf auth login\", or give token");
+                "the Hub's router needs a token: set HF_TOKEN, save one in the token file (HF_TOKEN_PATH), or give "
+                "token");
         }
         if (!token->starts_with("hf_")) {
             throw InvalidArgumentError(
