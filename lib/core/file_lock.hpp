@@ -23,8 +23,6 @@ struct LockHolder {
 /// of the lock.
 class FileLock {
   public:
-    /// How often refresh() must be called while a soft lock is held, at least.
-    static constexpr std::chrono::seconds refresh_interval{20};
     static constexpr std::chrono::seconds stale_after{60};
 
     /// Stands in for flock(2) in tests.

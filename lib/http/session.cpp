@@ -75,6 +75,16 @@ PipelineOptions pipeline_options_of(const SessionOptions& options) {
     return pipeline;
 }
 
+/// What a server or proxy echoes of them must not get into messages.
+void register_proxy_passwords(const Environment& environment) {
+    for (const auto* proxy : {&environment.http_proxy, &environment.https_proxy, &environment.all_proxy}) {
+        const std::string text = proxy->value_or("");
+        const auto begin = text.find("://") == std::string::npos ? 0 : text.find("://") + 3;
+        const auto at = text.rfind('@'), colon = text.find(':', begin);
+        if (at != std::string::npos && colon < at) register_secret(text.substr(colon + 1, at - colon - 1));
+    }
+}
+
 thread_local const asio::io_context* running_context = nullptr;
 
 // Callers know cancellation by the library's own name, however deep it was noticed.
@@ -117,7 +127,9 @@ SessionState::SessionState(std::unique_ptr<asio::io_context> own, asio::any_io_e
       pool_(waits_, connector_, pool_options_of(options_),
             [this](awaitable<void> work) { spawn(std::move(work), {}, [](std::exception_ptr) {}); }),
       pool_transport_(pool_),
-      pipeline_(std::make_unique<Pipeline>(*waits_, pool_transport_, pipeline_options_of(options_))) {}
+      pipeline_(std::make_unique<Pipeline>(*waits_, pool_transport_, pipeline_options_of(options_))) {
+    register_proxy_passwords(options_.environment);
+}
 
 SessionState::~SessionState() {
     if (!thread_.joinable()) return;
@@ -320,10 +332,30 @@ void replace(std::function<Session()> Defaults::* factory, std::optional<Session
 
 }  // namespace
 
-Session::Session() {
+namespace {
+
+// The factory runs without the lock: it may ask for the process-wide sessions itself.
+Session shared_session(std::optional<Session> Defaults::* slot, const std::function<Session()>& factory) {
+    Session made = make_default(factory);
     const std::lock_guard lock(defaults().mutex);
-    if (!defaults().session) defaults().session.emplace(make_default(defaults().factory));
-    *this = *defaults().session;
+    auto& session = defaults().*slot;
+    if (!session) session.emplace(std::move(made));
+    return *session;
+}
+
+}  // namespace
+
+Session::Session() {
+    std::function<Session()> factory;
+    {
+        const std::lock_guard lock(defaults().mutex);
+        if (defaults().session) {
+            *this = *defaults().session;
+            return;
+        }
+        factory = defaults().factory;
+    }
+    *this = shared_session(&Defaults::session, factory);
 }
 
 Session::Session(std::shared_ptr<http::SessionState> state, std::shared_ptr<void> owner) noexcept
@@ -367,12 +399,13 @@ void set_async_client_factory(std::function<Session()> factory) {
 }
 
 Session default_async_session() {
+    std::function<Session()> factory;
     {
         const std::lock_guard lock(defaults().mutex);
         if (defaults().async_session) return *defaults().async_session;
-        if (defaults().async_factory) return defaults().async_session.emplace(defaults().async_factory());
+        factory = defaults().async_factory;
     }
-    return Session();
+    return factory ? shared_session(&Defaults::async_session, factory) : Session();
 }
 
 }  // namespace hfhub

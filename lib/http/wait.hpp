@@ -38,7 +38,6 @@ class Waits {
     const asio::any_io_executor& executor() const noexcept { return executor_; }
     /// Ends every wait as cancelled; later waits end at once.
     void shutdown();
-    bool is_shut_down() const noexcept { return shut_down_; }
 
     using Link = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
     using Events = boost::intrusive::list<Event, boost::intrusive::constant_time_size<false>>;

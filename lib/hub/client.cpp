@@ -8,6 +8,7 @@
 #include "http/user_agent.hpp"
 
 #include <hfhub/error.hpp>
+#include <hfhub/log.hpp>
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -49,6 +50,8 @@ Client::Client(std::shared_ptr<http::SessionState> state, Settings settings) {
             throw InvalidArgumentError("the header field \"" + name + "\" holds a line end or NUL");
         }
     }
+    // Tokens of the Hub are known by their form; keys of other servers are not.
+    if (!settings.token.empty() && !settings.token.starts_with("hf_")) register_secret(settings.token);
     std::string agent = user_agent_of(state->options(), settings);
     shared_ = std::make_shared<const Shared>(Shared{std::move(state), std::move(settings), std::move(agent)});
 }
@@ -76,15 +79,6 @@ Client Client::restarted() const {
     Client again = *this;
     again.deadline_ = http::Clock::time_point::max();
     return again.within(shared_->settings.timeout);
-}
-
-Client Client::with_endpoint(std::string_view endpoint) const {
-    Settings settings = shared_->settings;
-    settings.endpoint = endpoint;
-    Client other(shared_->state, std::move(settings));
-    other.saved_ = saved_;
-    other.deadline_ = deadline_;
-    return other;
 }
 
 Client Client::within(std::chrono::milliseconds limit) const {

@@ -56,8 +56,6 @@ class Client {
     Client within(std::chrono::milliseconds limit) const;
     /// When the call must have ended.
     http::Clock::time_point deadline() const noexcept { return deadline_; }
-    /// Another endpoint for one call, the rest as it is.
-    Client with_endpoint(std::string_view endpoint) const;
 
     /// A request to `path` (percent-encoded, beginning with '/') below the endpoint, with user agent, the client's
     /// header fields and the authorization that `token` chooses. Throws LocalTokenNotFoundError, InvalidArgumentError.

@@ -373,6 +373,14 @@ TEST_CASE("the process-wide session is made by the factory, once, and replaced w
     set_client_factory(nullptr);
 }
 
+TEST_CASE("a factory may ask for the process-wide sessions itself") {
+    set_client_factory([] { return Session(plain_options()); });
+    set_async_client_factory([] { return Session(); });
+    CHECK(default_async_session().state() == Session().state());
+    set_async_client_factory(nullptr);
+    set_client_factory(nullptr);
+}
+
 TEST_CASE("cancellation on the session's own executor is told by the library's name") {
     Server server(silent());
     Application application;

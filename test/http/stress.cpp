@@ -182,7 +182,8 @@ struct Stress {
         lanes = 24;
         for (std::size_t i = 0; i < 24; ++i) loop.submit(lane());
         REQUIRE(loop.until([&] { return lanes == 0; }, std::chrono::seconds(60 + wanted / 100)));
-        if (memory_tells) CHECK(resident_bytes() < resident_at_half + (8 << 20));
+        // Few requests do not fill the heap's free lists.
+        if (memory_tells && wanted >= 20'000) CHECK(resident_bytes() < resident_at_half + (8 << 20));
         Pool& pool = session->state()->pool();
         CHECK(loop.until([&] { return pool.stats().active == 0; }));
         CHECK(pool.stats().waiting == 0);

@@ -1,6 +1,7 @@
 #include "hub/client.hpp"
 
 #include "core/atomic_file.hpp"
+#include "core/log.hpp"
 #include "http/session.hpp"
 #include "hub/lfs.hpp"
 #include "support/loop.hpp"
@@ -276,4 +277,15 @@ TEST_CASE("HfApi refuses the thread that runs its session, in handlers, hooks an
     const ProgressCallback progress = [&](const Progress&) { call(); };
     api->hf_hub_download("a/b", "f", {.verify_hash = false, .progress = &progress});
     CHECK(refusals > 3);  // two requests, and progress
+}
+
+TEST_CASE("keys of other servers and proxy passwords are kept out of messages") {
+    SessionOptions options = options_with({{"HTTPS_PROXY", "http://user:CANARY-proxy-password@proxy.test:3128"}});
+    const HfApi api(Session(options), {.token = "sk-CANARY-provider-key"});
+    std::string said;
+    set_log_sink([&](LogLevel, std::string_view text) { said += text; });
+    log(LogLevel::error, "the server says: bad key sk-CANARY-provider-key, by CANARY-proxy-password");
+    set_log_sink({});
+    CHECK(said.find("the server says") != std::string::npos);
+    CHECK(said.find("CANARY") == std::string::npos);
 }

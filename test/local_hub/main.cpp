@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* help =
     "hfhub-local-hub --port N [options]: a Hub on the loopback interface, for tests and demonstrations\n"
-    "  --port N                 0 picks a free one; prints \"listening on URL\" when ready, then \"cdn on URL\"\n"
+    "  --port N                 0 picks a free one; prints \"listening on URL\" when ready (and \"cdn on URL\"\n"
+    "                           to standard error)\n"
     "  --cdn-port N             port of the storage host (default: a free one)\n"
     "  --tls                    HTTPS with a fresh authority, written to DIR/ca.pem\n"
     "  --data DIR               where objects are kept (default: a temporary directory, removed at the end)\n"
@@ -129,8 +130,9 @@ void run(Arguments arguments) {
     hub.set_storage_port(storage_port);
     const char* origin = arguments.tls ? "https://localhost" : "http://127.0.0.1";
     const char* storage_origin = arguments.tls ? "https://127.0.0.1" : "http://localhost";
-    std::printf("listening on %s:%u\ncdn on %s:%u\n", origin, port, storage_origin, storage_port);
-    if (arguments.tls) std::printf("authority %s\n", (directory.path() / "ca.pem").c_str());
+    std::fprintf(stderr, "cdn on %s:%u\n", storage_origin, storage_port);
+    if (arguments.tls) std::fprintf(stderr, "authority %s\n", (directory.path() / "ca.pem").c_str());
+    std::printf("listening on %s:%u\n", origin, port);
     std::fflush(stdout);
     server.run();
 }
