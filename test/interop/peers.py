@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -28,6 +29,13 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def has_ipv6():
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
 
 
 def wait_for(port, process=None):
@@ -90,6 +98,8 @@ class Folder(contextlib.ExitStack):
         temp = "".join(f"{name}_temp_path {self.path}/nginx-{name};\n"
                        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         user = "user root;" if os.geteuid() == 0 else ""
+        if has_ipv6():  # there "localhost" is ::1 too, and a proxy may ask for that first
+            servers = re.sub(r"listen 127\.0\.0\.1:([^;]+;)", r"listen 127.0.0.1:\1 listen [::1]:\1", servers)
         config = self.write(f"nginx{port}.conf", f"""
 daemon off; worker_processes 1; pid {self.path}/nginx{port}.pid; error_log {self.path}/nginx.log; {user}
 events {{ worker_connections 2048; }}
@@ -98,6 +108,8 @@ http {{ access_log off; client_max_body_size 0; {temp} {http} {servers} }}
         self.start("nginx", "-c", config, "-p", self.path, port=port)
 
     def squid(self, port, settings="http_access allow all"):
+        # Squid asks one address only, and most machines have ::1 too, where no server here listens.
+        hosts = self.write("squid.hosts", "127.0.0.1 localhost\n", 0o644)
         config = self.write(f"squid{port}.conf", f"""http_port 127.0.0.1:{port}
 {settings}
 cache deny all
@@ -109,6 +121,8 @@ buffered_logs off
 cache_log /dev/null
 netdb_filename none
 pinger_enable off
+visible_hostname localhost
+hosts_file {hosts}
 coredump_dir {self.path}
 shutdown_lifetime 0 seconds
 """)
