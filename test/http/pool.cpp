@@ -1,4 +1,5 @@
 #include "http/pool.hpp"
+
 #include "support/h2_peer.hpp"
 #include "support/loop.hpp"
 #include "support/no_descriptors.hpp"
