@@ -14,9 +14,14 @@ bool is_git_sha1(std::string_view text) noexcept;
 bool is_sha256(std::string_view text) noexcept;
 
 /// Throws HfValidationError where the name, taken as a path below some folder on any system, could lead out of it or
-/// mean something other than a file: empty parts, "." and "..", absolute names, drives, streams, UNC, control
-/// characters.
+/// mean something other than a file: empty parts, "." and "..", parts of nothing but dots and blanks, absolute names,
+/// drives, streams, UNC, control characters, what is not UTF-8, folders .git, parts of more than 255 bytes. Names that
+/// only Windows reserves (CON, a dot at the end) are names here.
 void validate_filename(std::string_view filename);
+/// Whether a file of that name below a local_dir would lie among what is remembered about the files of that folder.
+bool is_own_local_name(std::string_view filename) noexcept;
+/// As validate_filename, for a name below a local_dir: is_own_local_name is refused too.
+void validate_local_filename(std::string_view filename);
 /// Throws HfValidationError for a revision that would lead out of refs/.
 void validate_revision(std::string_view revision);
 /// Whether a server's ETag, commit hash or the like may be part of a path.

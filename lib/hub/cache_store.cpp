@@ -3,6 +3,7 @@
 #include "core/atomic_file.hpp"
 #include "core/log.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 
@@ -40,6 +41,19 @@ fs::path resolved_folder(std::string_view text) {
     return resolved;
 }
 
+void require_below(const fs::path& folder, const fs::path& root) {
+    const auto real_path = [](const fs::path& path) {
+        std::error_code error;
+        fs::path real = fs::weakly_canonical(path, error);
+        if (error) throw FileError("use the folder", path, error);
+        return real;
+    };
+    const fs::path real = real_path(folder), real_root = real_path(root);
+    if (std::mismatch(real_root.begin(), real_root.end(), real.begin(), real.end()).first == real_root.end()) return;
+    throw IoError("cannot write below " + folder.string() + ": a link in it leads out of " + root.string() +
+                  "; delete the link");
+}
+
 bool file_exists_at(const fs::path& path) noexcept {
     std::error_code error;
     return fs::exists(path, error);
@@ -68,6 +82,7 @@ void write_ref(const RepoCache& cache, std::string_view revision, std::string_vi
     try {
         if (revision == commit || read_ref(cache, revision) == commit) return;
         const fs::path path = cache.ref(revision);
+        require_below(path.parent_path(), cache.folder());
         make_directories(path.parent_path());
         write_file_atomically(path, commit);
     } catch (const std::exception& error) {
@@ -79,6 +94,7 @@ void write_no_exist(const RepoCache& cache, std::string_view commit, std::string
     try {
         const fs::path path = cache.no_exist(commit, filename);
         if (file_exists_at(path)) return;
+        require_below(path.parent_path(), cache.folder());
         make_directories(path.parent_path());
         write_file_atomically(path, "");
     } catch (const std::exception& error) {

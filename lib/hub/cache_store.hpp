@@ -17,6 +17,9 @@ namespace hfhub::hub {
 /// The folder that the text means: absolute, "~/" replaced, links resolved as far as it exists.
 std::filesystem::path resolved_folder(std::string_view text);
 
+/// Throws IoError where links lead the folder, as far as it is there, out of `root`.
+void require_below(const std::filesystem::path& folder, const std::filesystem::path& root);
+
 bool file_exists_at(const std::filesystem::path& path) noexcept;
 /// Of a file, be it behind a link; nothing where there is none.
 std::optional<std::uint64_t> file_size_at(const std::filesystem::path& path) noexcept;

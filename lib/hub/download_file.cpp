@@ -87,7 +87,11 @@ std::string FileRequest::description() const {
 
 void validate_request(const FileRequest& request) {
     (void)resolve_path(request.repo_type, request.repo_id, request.revision, request.filename);
-    validate_filename(request.filename);
+    if (request.local_dir.empty()) {
+        validate_filename(request.filename);
+    } else {
+        validate_local_filename(request.filename);
+    }
     validate_revision(request.revision);
 }
 

@@ -68,6 +68,7 @@ class CacheJob final : public DownloadJob {
 
     ByteSource begin(const FileDescription& file) const override {
         ByteSource source;
+        require_below(pointer_at(file.commit_hash).parent_path(), cache_.folder());
         make_directories(cache_.blobs());
         make_directories(pointer_at(file.commit_hash).parent_path());
         write_cachedir_tag(cache_.cache_dir());

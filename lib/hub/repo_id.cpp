@@ -1,6 +1,7 @@
 #include "hub/repo_id.hpp"
 
 #include "core/url.hpp"
+#include "core/utf8.hpp"
 
 #include <hfhub/error.hpp>
 
@@ -58,7 +59,7 @@ std::optional<std::string> path_below(const std::string& url, std::string_view e
 }  // namespace
 
 void validate_repo_id(std::string_view repo_id) {
-    const std::string quoted = "'" + std::string(repo_id) + "'";
+    const std::string quoted = "'" + printable(repo_id) + "'";
     if (std::count(repo_id.begin(), repo_id.end(), '/') > 1) {
         throw HfValidationError("a repo id has the form 'name' or 'namespace/name', but this is " + quoted +
                                 "; name the kind of repository with repo_type");
@@ -66,7 +67,7 @@ void validate_repo_id(std::string_view repo_id) {
     const std::size_t slash = repo_id.find('/');
     const bool has_namespace = slash != std::string_view::npos;
     const std::string_view name = has_namespace ? repo_id.substr(slash + 1) : repo_id;
-    if (!is_name(name) || (has_namespace && !is_name(repo_id.substr(0, slash)))) {
+    if (!is_utf8(repo_id) || !is_name(name) || (has_namespace && !is_name(repo_id.substr(0, slash)))) {
         throw HfValidationError(
             "a repo id is made of letters, digits, '-', '_' and '.', at most 96 in each part, and '-' "
             "and '.' neither begin nor end a part, but this is " +
@@ -82,7 +83,7 @@ std::string_view checked_repo_type(std::string_view repo_type) {
     if (repo_type.empty()) return "model";
     if (repo_type == "model" || repo_type == "dataset" || repo_type == "space" || repo_type == "kernel")
         return repo_type;
-    throw InvalidArgumentError("repo_type is model, dataset, space or kernel, but this is '" + std::string(repo_type) +
+    throw InvalidArgumentError("repo_type is model, dataset, space or kernel, but this is '" + printable(repo_type) +
                                "'");
 }
 

@@ -4,6 +4,7 @@
 #include "core/log.hpp"
 #include "core/mapping.hpp"
 #include "http/workers.hpp"
+#include "hub/cache_layout.hpp"
 #include "hub/cache_store.hpp"
 #include "hub/download_plan.hpp"
 #include "hub/repo_id.hpp"
@@ -137,7 +138,12 @@ awaitable<SnapshotListing> list_snapshot(Client client, SnapshotRequest request)
         co_return co_await client.workers().run(std::move(fall_back));
     }
     SnapshotListing listing{job->folder_of(content.sha), content.sha};
-    for (RepoSibling& sibling : content.siblings) listing.files.push_back(std::move(sibling.rfilename));
+    for (RepoSibling& sibling : content.siblings) {
+        validate_filename(sibling.rfilename);
+        // Some folders were committed with what an earlier download had noted in them.
+        if (!job->local_dir.empty() && is_own_local_name(sibling.rfilename)) continue;
+        listing.files.push_back(std::move(sibling.rfilename));
+    }
     auto remember = [job, commit = content.sha] { job->remember(commit); };
     co_await client.workers().run(std::move(remember));
     co_return listing;

@@ -52,11 +52,42 @@ TEST_CASE("names that could lead out of a folder are refused") {
 }
 
 TEST_CASE("ordinary names are accepted, however odd") {
-    for (const std::string_view name :
-         {"config.json", "a/b/c.txt", "...", "..a", "a..", "a/...", "dir with space/ü#1 100%+a?.txt", ".gitattributes",
-          "-", "~", "a\\b", "$HOME", "CON.txt", "*"}) {
+    for (const std::string_view name : {"config.json", "a/b/c.txt", "..a", "a..", "dir with space/ü#1 100%+a?.txt",
+                                        ".gitattributes", "-", "~", "a\\b", "$HOME", "CON.txt", "*"}) {
         CAPTURE(std::string(name));
         CHECK_NOTHROW(validate_filename(name));
+    }
+}
+
+TEST_CASE("names that mean something else on some system, or are no text, are refused") {
+    for (const std::string& name :
+         {std::string("..."), std::string(".. "), std::string("a/.. /x"), std::string(" "), std::string("a/ /b"),
+          std::string(".git/config"), std::string("a/.GIT/x"), std::string(".git. /x"), std::string("git~1"),
+          std::string("a\xff"), std::string("\xed\xa0\x80"), std::string("\xc0\xaf"),
+          std::string("a\xc2\x9b"
+                      "b"),
+          std::string(256, 'x'), "d/" + std::string(256, 'x') + "/y", std::string(5000, 'x')}) {
+        CAPTURE(name);
+        CHECK_THROWS_AS(validate_filename(name), HfValidationError);
+    }
+    for (const std::string& name : {std::string(255, 'x'), std::string(".gitignore"), std::string("x.git"),
+                                    std::string("\u200b"), std::string("a%2fb"), std::string("%2e%2e/x")}) {
+        CAPTURE(name);
+        CHECK_NOTHROW(validate_filename(name));
+    }
+}
+
+TEST_CASE("below a local_dir the place of its notes is nobody else's") {
+    for (const std::string_view name : {".cache/huggingface", ".cache/huggingface/download/f.metadata",
+                                        ".CACHE/Huggingface/x", ".cache\\huggingface\\x", ".cache. /huggingface./x"}) {
+        CAPTURE(name);
+        CHECK_NOTHROW(validate_filename(name));
+        CHECK(is_own_local_name(name));
+        CHECK_THROWS_AS(validate_local_filename(name), HfValidationError);
+    }
+    for (const std::string_view name : {".cache", ".cache/x", "cache/huggingface/x", "a/.cache/huggingface/x"}) {
+        CAPTURE(name);
+        CHECK_NOTHROW(validate_local_filename(name));
     }
 }
 
