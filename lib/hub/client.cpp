@@ -113,26 +113,18 @@ std::optional<std::string> Client::saved_token() const {
 }
 
 http::Request Client::request(http::Method method, std::string_view path, Token token) const {
-    return prepared(method, Url::parse(endpoint() + std::string(path)), token, false);
+    return prepared(method, Url::parse(endpoint() + std::string(path)), token, NamedBy::library);
 }
 
-http::Request Client::request_url(http::Method method, std::string_view url, Token token) const {
-    return prepared(method, Url::parse(url), token, false);
+http::Request Client::request_url(http::Method method, std::string_view url, Token token, NamedBy by) const {
+    return prepared(method, Url::parse(url), token, by);
 }
 
 http::Request Client::request_named_url(http::Method method, std::string_view url, Token token) const {
-    return prepared(method, Url::parse(url), token, true);
+    return prepared(method, Url::parse(url), token, NamedBy::user);
 }
 
-bool Client::is_hub(const Url& url) const {
-    if (http::may_send_credentials(Url::parse(endpoint()), url)) return true;
-    // The Hub's own hosts besides the endpoint: the router of Inference Providers, Inference Endpoints.
-    const std::string host = "." + url.host;
-    return url.is_https() && url.port == 443 &&
-           (host.ends_with(".huggingface.co") || host.ends_with(".huggingface.cloud"));
-}
-
-http::Request Client::prepared(http::Method method, Url url, Token token, bool named) const {
+http::Request Client::prepared(http::Method method, Url url, Token token, NamedBy by) const {
     const SessionOptions& options = this->options();
     http::Request request;
     request.method = method;
@@ -141,7 +133,8 @@ http::Request Client::prepared(http::Method method, Url url, Token token, bool n
                         options.pool_timeout};
     request.deadline = deadline_;
     request.headers.add("user-agent", shared_->user_agent);
-    const bool trusted = is_hub(request.url);
+    const bool named = by == NamedBy::user;
+    const bool trusted = may_have_hub_token(Url::parse(endpoint()), request.url, by);
     for (const auto& [name, value] : shared_->settings.headers) {
         if (trusted || named || !http::is_credential_field(name)) request.headers.set(name, value);
     }

@@ -2,6 +2,7 @@
 
 #include "http/request.hpp"
 #include "http/response.hpp"
+#include "hub/trusted_hosts.hpp"
 
 #include <hfhub/session.hpp>
 #include <hfhub/token.hpp>
@@ -60,9 +61,9 @@ class Client {
     /// A request to `path` (percent-encoded, beginning with '/') below the endpoint, with user agent, the client's
     /// header fields and the authorization that `token` chooses. Throws LocalTokenNotFoundError, InvalidArgumentError.
     http::Request request(http::Method method, std::string_view path, Token token = {}) const;
-    /// The same for a whole URL, which may come from a server: authorization and other secrets go only to the endpoint
-    /// and the Hub's own hosts.
-    http::Request request_url(http::Method method, std::string_view url, Token token = {}) const;
+    /// The same for a whole URL: authorization and other secrets go only where may_have_hub_token allows it.
+    http::Request request_url(http::Method method, std::string_view url, Token token = {},
+                              NamedBy by = NamedBy::server) const;
     /// The same for a URL that the user named: what he gives with it, a `given` token and the client's header fields,
     /// is meant for that server wherever it is. A saved token is the Hub's also here.
     http::Request request_named_url(http::Method method, std::string_view url, Token token = {}) const;
@@ -95,8 +96,7 @@ class Client {
         std::optional<std::string> token;
         std::exception_ptr error;
     };
-    http::Request prepared(http::Method method, Url url, Token token, bool named) const;
-    bool is_hub(const Url& url) const;
+    http::Request prepared(http::Method method, Url url, Token token, NamedBy by) const;
     static std::shared_ptr<const Saved> read_saved(const Environment& environment);
     std::shared_ptr<const Shared> shared_;
     std::shared_ptr<const Saved> saved_;  // null outside of calls

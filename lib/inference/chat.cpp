@@ -113,7 +113,7 @@ json::object payload(const std::vector<ChatMessage>& messages, const ChatComplet
 
 // A token that was given to this client is meant for the server that it was pointed at; a saved one is the Hub's.
 http::Request request_to(const hub::Client& client, const ChatRoute& route) {
-    if (!route.named_by_user) return client.request_url(http::Method::post, route.url);
+    if (!route.named_by_user) return client.request_url(http::Method::post, route.url, {}, hub::NamedBy::library);
     const auto& given = client.settings();
     const Token token = given.token_kind == Token::Kind::given ? Token(given.token) : Token();
     return client.request_named_url(http::Method::post, route.url, token);
