@@ -1,6 +1,7 @@
 #include "http/tls.hpp"
 
 #include "http/system_store.hpp"
+#include "http/tls_advice.hpp"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -31,6 +32,9 @@ using SslCtxPtr = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 using SessionPtr = std::unique_ptr<SSL_SESSION, Deleter<SSL_SESSION_free>>;
 
 constexpr std::size_t max_remembered_sessions = 256;
+
+// 112 bits: no RSA or DH below 2048, no SHA-1 or MD5 in signatures, no RC4. How OpenSSL was built shall not matter.
+constexpr int security_level = 2;
 
 std::string openssl_reason() {
     const unsigned long code = ERR_peek_last_error();
@@ -65,6 +69,7 @@ struct TlsContext::State {
     void remember(const std::string& host, SSL_SESSION* session);
 
     TrustSettings trust;
+    std::string store;  // what was loaded, for people
     SslCtxPtr ctx;
     std::unordered_map<std::string, SessionPtr> sessions;
 };
@@ -134,6 +139,17 @@ int bio_write(BIO* bio, const char* bytes, std::size_t size, std::size_t* taken)
 int remember_session(SSL* ssl, SSL_SESSION* session);
 int note_refused(int good, X509_STORE_CTX* store);
 
+// Several folders stand in a list, and some of a usual list may be missing: not all of them.
+bool has_folder(std::string_view list) {
+    for (;;) {
+        const std::size_t end = list.find(':');
+        std::error_code ignored;
+        if (std::filesystem::is_directory(list.substr(0, end), ignored)) return true;
+        if (end == std::string_view::npos) return false;
+        list.remove_prefix(end + 1);
+    }
+}
+
 [[noreturn]] void throw_trust_error(const TrustSettings& trust, const std::string& path) {
     const std::string reason = openssl_reason();
     const std::string from = trust.source.empty() ? std::string() : " (from " + trust.source + ")";
@@ -146,20 +162,25 @@ int note_refused(int good, X509_STORE_CTX* store);
 }  // namespace
 
 void TlsContext::State::load_trust() {
-    if (!trust.ca_file.empty() && SSL_CTX_load_verify_file(ctx.get(), trust.ca_file.c_str()) != 1) {
-        throw_trust_error(trust, trust.ca_file);
+    if (!trust.ca_file.empty()) {
+        if (SSL_CTX_load_verify_file(ctx.get(), trust.ca_file.c_str()) != 1) throw_trust_error(trust, trust.ca_file);
+        store = trust.ca_file;
     }
     if (!trust.ca_dir.empty()) {
-        std::error_code ignored;
-        if (!std::filesystem::is_directory(trust.ca_dir, ignored) ||
-            SSL_CTX_load_verify_dir(ctx.get(), trust.ca_dir.c_str()) != 1) {
+        if (!has_folder(trust.ca_dir) || SSL_CTX_load_verify_dir(ctx.get(), trust.ca_dir.c_str()) != 1) {
             throw_trust_error(trust, trust.ca_dir);
         }
+        store += (store.empty() ? "" : " and ") + trust.ca_dir;
     }
-    if (!trust.ca_file.empty() || !trust.ca_dir.empty()) return;
+    if (!store.empty()) {
+        if (!trust.source.empty()) store += " (from " + trust.source + ")";
+        return;
+    }
     const SystemStore system = system_store();
     if (!system.dir.empty()) SSL_CTX_load_verify_dir(ctx.get(), system.dir.c_str());
     if (!system.file.empty()) SSL_CTX_load_verify_file(ctx.get(), system.file.c_str());
+    const std::string& place = system.dir.empty() ? system.file : system.dir;
+    store = "the system's store (" + (place.empty() ? "none was found" : place) + ")";
 }
 
 void TlsContext::State::load() {
@@ -168,6 +189,7 @@ void TlsContext::State::load() {
     ctx.reset(SSL_CTX_new(TLS_client_method()));
     if (!ctx) throw ConnectError("cannot set up TLS: " + openssl_reason());
     SSL_CTX_set_min_proto_version(ctx.get(), TLS1_2_VERSION);
+    SSL_CTX_set_security_level(ctx.get(), security_level);
     SSL_CTX_set_mode(ctx.get(),
                      SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(ctx.get(), 1);
@@ -208,12 +230,16 @@ std::unique_ptr<TlsStream> TlsContext::client(std::unique_ptr<Stream> lower, con
     SSL_set_bio(ssl, bio, bio);
     SSL_set_app_data(ssl, impl.get());
     SSL_set_connect_state(ssl);
+    // An authority that is given itself need not be a root, as for curl: it may be the server's own certificate.
+    X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_PARTIAL_CHAIN);
     if (is_ip_address(host)) {
         X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str());
     } else {
-        SSL_set_tlsext_host_name(ssl, host.c_str());
+        // The dot that ends an absolute name is part of no certificate, and not sent (RFC 6066 3).
+        const std::string name = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
+        SSL_set_tlsext_host_name(ssl, name.c_str());
         SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-        SSL_set1_host(ssl, host.c_str());
+        SSL_set1_host(ssl, name.c_str());
     }
     static constexpr unsigned char both[] = "\x02h2\x08http/1.1";
     static constexpr unsigned char only_http1[] = "\x08http/1.1";
@@ -250,36 +276,18 @@ int note_refused(int good, X509_STORE_CTX* store) {
     return good;
 }
 
-std::string store_of(const TrustSettings& trust) {
-    if (!trust.ca_file.empty()) return trust.ca_file;
-    if (!trust.ca_dir.empty()) return trust.ca_dir;
-    return "the system's store";
-}
-
-std::string handshake_advice(long verdict) {
-    switch (verdict) {
-        case X509_V_ERR_CERT_HAS_EXPIRED:
-        case X509_V_ERR_CERT_NOT_YET_VALID:
-            return "check this machine's clock and the server's certificate";
-        case X509_V_ERR_HOSTNAME_MISMATCH:
-        case X509_V_ERR_IP_ADDRESS_MISMATCH:
-            return "ask for a name that the certificate holds";
-        default:
-            return "if a proxy or a private server presents it, set SSL_CERT_FILE to a PEM file with its authority";
-    }
-}
-
 [[noreturn]] void throw_handshake_error(TlsStream::Impl& impl) {
     const long verdict = SSL_get_verify_result(impl.ssl.get());
     const bool untrusted = verdict != X509_V_OK && impl.context->trust.verify;
     std::string text = "TLS with " + impl.host + " failed: ";
     if (untrusted) {
         text += std::string(X509_verify_cert_error_string(verdict)) + impl.certificate + ", checked against " +
-                store_of(impl.context->trust) + "; " + handshake_advice(verdict);
+                impl.context->store + "; " + std::string(verdict_advice(verdict));
     } else if (impl.lower_ended) {
         text += "the peer closed the connection during the handshake";
     } else {
-        text += openssl_reason();
+        const std::string_view advice = handshake_advice(ERR_peek_last_error());
+        text += openssl_reason().append(advice);
     }
     ConnectError error(text);
     error.permanent = untrusted || !impl.lower_ended;
