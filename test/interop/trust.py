@@ -73,6 +73,21 @@ class Trust:
             self.trusted({"SSL_CERT_DIR": str(self.hashed)})
         with self.checks.check("SSL_CERT_DIR that is empty is unset"):
             self.refused({"SSL_CERT_DIR": ""}, self.urls["good"], "localhost")
+        with self.checks.check("SSL_CERT_DIR may be a list, and some of it may be missing"):
+            empty = self.folder.path / "empty"
+            empty.mkdir()
+            for folders in ((self.hashed, empty), (empty, self.hashed), ("/no/such/folder", self.hashed)):
+                self.trusted({"SSL_CERT_DIR": ":".join(map(str, folders))})
+            self.refused({"SSL_CERT_DIR": f"{empty}:/no/such/folder"}, self.urls["good"], "SSL_CERT_DIR", str(empty))
+        with self.checks.check("SSL_CERT_DIR that names no folder is an error that says so"):
+            self.refused({"SSL_CERT_DIR": "/no/a:/no/b"}, self.urls["good"], "/no/a:/no/b", "SSL_CERT_DIR")
+        with self.checks.check("no variable turns the check off"):
+            for name in (*FILE_VARIABLES, "SSL_CERT_DIR"):
+                for value in (" ", "0", "false", "none"):
+                    self.refused({name: value}, self.urls["good"], "localhost" if value == " " else value)
+            off = {"PYTHONHTTPSVERIFY": "0", "HF_HUB_DISABLE_SSL_VERIFY": "1", "NODE_TLS_REJECT_UNAUTHORIZED": "0",
+                   "CURL_SSL_VERIFYPEER": "0", "GIT_SSL_NO_VERIFY": "1"}
+            self.refused(off, self.urls["good"], "localhost", "unable to get local issuer")
         with self.checks.check("SSL_CERT_FILE and SSL_CERT_DIR add up"):
             stranger = str(self.folder.path / "stranger.pem")
             both = {"SSL_CERT_FILE": stranger, "SSL_CERT_DIR": str(self.hashed)}
