@@ -54,6 +54,7 @@ class Listener(contextlib.AbstractContextManager):
     def _one(self, connection):
         with connection, contextlib.suppress(OSError, ValueError):
             connection.settimeout(60)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.serve(connection)
 
 
