@@ -1,5 +1,8 @@
 #include "core/url.hpp"
 
+#include "core/log.hpp"
+#include "core/utf8.hpp"
+
 #include <hfhub/error.hpp>
 
 #include <algorithm>
@@ -39,7 +42,7 @@ std::string to_lower(std::string_view text) {
     return out;
 }
 
-/// The part of a malformed URL that may stand in a message: no user info, no query, no control characters.
+/// The part of a malformed URL that may stand in a message: no user info, no query, no token, no control characters.
 std::string shown(std::string_view text) {
     text = text.substr(0, text.find_first_of("?#"));
     std::string out;
@@ -48,8 +51,7 @@ std::string shown(std::string_view text) {
         if (authority != std::string_view::npos && authority < at) out = text.substr(0, authority + 2);
         text.remove_prefix(at + 1);
     }
-    for (const char c : text.substr(0, 200)) out += is_control(c) ? '?' : c;
-    return out;
+    return redact(printable(out.append(text)));
 }
 
 [[noreturn]] void refuse(std::string_view text, std::string_view reason) {

@@ -1,5 +1,8 @@
 #include "http/pagination.hpp"
 
+#include "core/log.hpp"
+#include "core/utf8.hpp"
+
 #include <hfhub/error.hpp>
 
 #include <algorithm>
@@ -63,7 +66,7 @@ bool has_relation(std::string_view list, std::string_view relation) {
 }
 
 [[noreturn]] void refuse(const Url& page, std::string_view target, std::string_view reason) {
-    const std::string shown(target.substr(0, std::min(target.find_first_of("?#"), std::size_t{200})));
+    const std::string shown = redact(printable(target.substr(0, target.find_first_of("?#"))));
     ProtocolError error("the listing's next page \"" + shown + "\" is not read: " + std::string(reason));
     error.at(page.redacted());
     throw error;

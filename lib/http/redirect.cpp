@@ -1,5 +1,8 @@
 #include "http/redirect.hpp"
 
+#include "core/log.hpp"
+#include "core/utf8.hpp"
+
 #include <hfhub/error.hpp>
 
 #include <algorithm>
@@ -31,13 +34,12 @@ std::string_view trim(std::string_view text) noexcept {
 }
 
 /// A message must not repeat what the server wrote into the query: signatures are there.
-std::string_view without_query(std::string_view reference) noexcept {
-    return reference.substr(0, std::min(reference.find_first_of("?#"), std::size_t{200}));
+std::string shown(std::string_view reference) {
+    return redact(printable(reference.substr(0, reference.find_first_of("?#"))));
 }
 
 [[noreturn]] void refuse(const Request& request, std::string_view location, std::string_view reason) {
-    ProtocolError error("the redirect to \"" + std::string(without_query(location)) +
-                        "\" is not followed: " + std::string(reason));
+    ProtocolError error("the redirect to \"" + shown(location) + "\" is not followed: " + std::string(reason));
     error.at(request.url.redacted());
     throw error;
 }

@@ -1,5 +1,6 @@
 #include "http/status_error.hpp"
 
+#include "core/log.hpp"
 #include "http/retry.hpp"
 #include "http/server_message.hpp"
 
@@ -124,7 +125,7 @@ std::string compose(std::string_view summary, const HttpErrorContext& context, s
     const bool said = summary.find(context.server_message) != std::string_view::npos;  // or nothing is to be said
     if (!said) text += "\n" + context.server_message;
     if (!advice.empty()) text += "\n" + std::string(advice);
-    return text;
+    return redact(text);
 }
 
 template <class Exception>
@@ -211,7 +212,9 @@ HttpErrorContext error_context(int status, Method method, const Url& url, const 
     context.url = url.redacted();
     context.request_id = first_of(headers, {"x-request-id", "x-amzn-trace-id", "x-amz-cf-id"});
     context.error_code = headers.value("x-error-code");
-    context.server_message = server_message(headers.value("x-error-message"), headers.value("content-type"), body);
+    // Some servers repeat what they were sent.
+    context.server_message =
+        redact(server_message(headers.value("x-error-message"), headers.value("content-type"), body));
     context.body = body.substr(0, max_body);
     context.commit_hash = headers.value("x-repo-commit");
     context.attempts = attempts;

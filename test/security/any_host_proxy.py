@@ -66,6 +66,8 @@ class AnyHostProxy(Listener):
         if "content-length" not in dict(fields):
             lines.append(f"content-length: {len(body)}")
         connection.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (b"" if seen.method == "HEAD" else body))
+        if seen.method != "HEAD" and int(dict(fields).get("content-length", 0)) > len(body):
+            raise ConnectionAbortedError("cut")
 
 
 def with_port(host, port):
