@@ -5,6 +5,7 @@
 #include <hfhub/environment.hpp>
 #include <hfhub/error.hpp>
 #include <hfhub/http_client.hpp>
+#include <hfhub/hub/auth.hpp>
 #include <hfhub/hub/hf_api.hpp>
 #include <hfhub/inference/client.hpp>
 #include <hfhub/log.hpp>
