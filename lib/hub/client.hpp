@@ -2,6 +2,7 @@
 
 #include "http/request.hpp"
 #include "http/response.hpp"
+#include "http/workers.hpp"
 
 #include <hfhub/session.hpp>
 #include <hfhub/token.hpp>
@@ -21,7 +22,6 @@ namespace hfhub::http {
 class Pipeline;
 class Pool;
 class SessionState;
-class Workers;
 class Waits;
 }  // namespace hfhub::http
 
@@ -82,7 +82,8 @@ class Client {
     awaitable<boost::json::value> json(http::Request request) const;
     http::Pipeline& pipeline() const;
     http::Pool& pool() const;
-    http::Workers& workers() const;
+    /// For what blocks; its waits end with the call's deadline.
+    http::CallWorkers workers() const;
     http::Waits& waits() const;
 
   private:
