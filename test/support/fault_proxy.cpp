@@ -156,7 +156,9 @@ struct FaultProxy::Link {
             flow.size -= moved;
             bytes.erase(0, moved);
             if (bytes.empty()) flow.pieces.pop_front();
-            flow.next = Clock::now() + faults.pause;
+            // By bytes, whatever pieces they come in; what the timer is late by is made up for.
+            const auto rested = std::max(flow.next, Clock::now() - std::chrono::milliseconds(5));
+            if (faults.slice > 0) flow.next = rested + std::chrono::nanoseconds(faults.pause) * moved / faults.slice;
             if (cuts && flow.passed == *faults.cut_after) return cut();
         }
     }

@@ -17,7 +17,7 @@ namespace hfhub::test {
 struct ProxyFaults {
     std::chrono::milliseconds delay{0};    ///< Of each direction: half of the round trip.
     std::size_t slice = 0;                 ///< Bytes that are passed on in one piece; 0: as they come.
-    std::chrono::milliseconds pause{0};    ///< Between two pieces.
+    std::chrono::milliseconds pause{0};    ///< For so many bytes, which makes a rate of both.
     std::optional<std::size_t> cut_after;  ///< Bytes of the server after which the connection ends so:
     enum class End : std::uint8_t { fin, rst, stall } end = End::fin;
 };
