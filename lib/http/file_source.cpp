@@ -28,7 +28,7 @@ struct FileSource::File {
     int fd;
 };
 
-FileSource::FileSource(Workers& workers, const std::filesystem::path& path, std::uint64_t offset,
+FileSource::FileSource(CallWorkers workers, const std::filesystem::path& path, std::uint64_t offset,
                        std::optional<std::uint64_t> length)
     : workers_(workers), file_(std::make_shared<File>(path)), begin_(offset), end_(0), at_(offset) {
     struct stat info{};

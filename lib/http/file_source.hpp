@@ -14,7 +14,7 @@ class FileSource final : public BodySource {
   public:
     /// `length` bytes from `offset` on, or all that follow. Throws IoError where the file cannot be opened or is
     /// shorter.
-    FileSource(Workers& workers, const std::filesystem::path& path, std::uint64_t offset = 0,
+    FileSource(CallWorkers workers, const std::filesystem::path& path, std::uint64_t offset = 0,
                std::optional<std::uint64_t> length = std::nullopt);
     ~FileSource() override;
 
@@ -25,7 +25,7 @@ class FileSource final : public BodySource {
 
   private:
     struct File;
-    Workers& workers_;
+    CallWorkers workers_;
     std::shared_ptr<File> file_;
     std::uint64_t begin_, end_, at_;
     std::vector<std::byte> block_;  // what is read but not yet taken: from block_at_ on

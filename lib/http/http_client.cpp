@@ -34,6 +34,7 @@ http::Request request_of(const SessionOptions& session, std::string_view method,
 
 awaitable<HttpResponse> exchange(std::shared_ptr<http::SessionState> state, http::Request request,
                                  std::uint64_t max_body) {
+    request.buffered = max_body;
     http::Response answer = co_await state->pipeline().send(std::move(request));
     HttpResponse response;
     response.status = answer.status;
@@ -41,9 +42,16 @@ awaitable<HttpResponse> exchange(std::shared_ptr<http::SessionState> state, http
     response.url = answer.url.str();
     response.headers = std::move(answer.headers);
     response.attempts = answer.attempts;
+    response.body = std::move(answer.text);
     if (!answer.body || http::read_arrived(*answer.body, max_body, response.body)) co_return response;
-    const std::string rest = co_await http::read_all(answer.body.get(), max_body - response.body.size());
-    response.body += rest;
+    try {
+        const std::string rest = co_await http::read_all(answer.body.get(), max_body - response.body.size());
+        response.body += rest;
+    } catch (TransportError& error) {
+        error.at(answer.url.redacted());
+        error.attempts = answer.attempts;
+        throw;
+    }
     co_return response;
 }
 

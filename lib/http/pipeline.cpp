@@ -107,6 +107,20 @@ void decode(const Request& request, Response& response) {
     if (encoding) response.body = decode_body(std::move(response.body), *encoding);
 }
 
+// The common case, in which all of the body came with the head, needs no coroutine.
+bool is_whole(const Request& request, Response& response) {
+    if (request.buffered == 0 || response.status >= 300 || !response.body) return true;
+    if (!read_arrived(*response.body, request.buffered, response.text)) return false;
+    response.body.reset();
+    return true;
+}
+
+awaitable<void> read_rest(const Request& request, Response& response) {
+    const std::string rest = co_await read_all(response.body.get(), request.buffered - response.text.size());
+    response.text += rest;
+    response.body.reset();
+}
+
 class RequestHookView final : public RequestHook {
   public:
     explicit RequestHookView(Request& request) : request_(request) {}
@@ -168,7 +182,9 @@ void Pipeline::prepare(Request& request) {
 }
 
 awaitable<Response> Pipeline::with_retries(Request& request) {
-    budget_.on_request();
+    if (!request.is_retry) budget_.on_request();
+    const Timeouts timeouts = request.timeouts;
+    auto heard = Clock::now();
     RetryPolicy policy = options_.retry;
     policy.max_attempts = std::min(policy.max_attempts, request.max_attempts);
     Attempt state;
@@ -190,11 +206,14 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
             response.attempts = number;
             trace(request, response, begin);
             decode(request, response);
+            if (!is_whole(request, response)) co_await read_rest(request, response);
+            if (number > 1) request.timeouts = timeouts;
             if (!retryable_status(response.status)) co_return response;
             state.status = response.status;
             state.headers = &response.headers;
             state.body_replayable = replayable(request);
             const RetryMoment moment{Clock::now(), std::chrono::system_clock::now(), random_() / 2147483647.0};
+            heard = moment.now;
             if (request.retry_statuses) decision = should_retry(policy, request, state, moment);
             if (decision.retry && decision.server_paced) {
                 auto& until = pauses_[pause_key(request.url, paused_class(response.headers))];
@@ -206,7 +225,9 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
             state.error = &error;
             state.body_replayable = replayable(request);
             const RetryMoment moment{Clock::now(), std::chrono::system_clock::now(), random_() / 2147483647.0};
+            state.silent = std::chrono::duration_cast<Milliseconds>(moment.now - heard);
             decision = should_retry(policy, request, state, moment);
+            request.timeouts = shortened(timeouts, request.max_silence - state.silent - decision.wait);
             if (dynamic_cast<const ProtocolError*>(&error) != nullptr) state.was_malformed = true;
             failure = std::current_exception();
         }

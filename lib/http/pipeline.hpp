@@ -30,6 +30,8 @@ class Pipeline {
     /// An answer of any status. Throws OfflineModeIsEnabled, TransportError, CancelledError, InvalidArgumentError.
     awaitable<Response> send(Request request);
     Waits& waits() noexcept { return waits_; }
+    /// For those who try again by themselves: false where the budget of retries is used up.
+    bool take_retry() noexcept { return budget_.take(); }
 
   private:
     awaitable<Response> with_retries(Request& request);

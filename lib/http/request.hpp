@@ -48,6 +48,13 @@ struct Request {
     bool idempotent = false;     ///< Says that repeating a POST does no harm.
     /// One of several that share the work on one thing: better over a connection that has nothing else to carry.
     bool spread = false;
+    /// Above 0: the body of an answer below 300 is read as part of the try, up to so many bytes, into Response::text.
+    /// Then one that breaks off is a try that failed.
+    std::size_t buffered = 0;
+    /// Without an answer for so long, by the end of a wait, no further try begins; one that does is cut short by it.
+    Milliseconds max_silence{120'000};
+    /// Another try of what an earlier request began: it brings nothing to the budget of retries.
+    bool is_retry = false;
     bool decode = true;  ///< Whether Accept-Encoding is sent and the answer decoded; otherwise identity is asked for.
 };
 

@@ -18,8 +18,9 @@ struct Response {
     int status = 0;
     Protocol protocol = Protocol::http1;
     Headers headers;
-    Body body;  ///< Null where the answer has none.
-    Url url;    ///< What was asked last, after redirects.
+    Body body;         ///< Null where the answer has none.
+    std::string text;  ///< The whole body, where the request asked for it.
+    Url url;           ///< What was asked last, after redirects.
     int attempts = 1;
 };
 

@@ -235,9 +235,19 @@ RetryDecision should_retry(const RetryPolicy& policy, const Request& request, co
     if (attempt.number >= most)
         return stop(decision.reason + " on try " + std::to_string(attempt.number) + ", the last");
     if (!attempt.body_replayable) return stop(decision.reason + "; the request's body cannot be sent again");
+    if (attempt.error && attempt.silent + decision.wait >= request.max_silence)
+        return stop(decision.reason + "; no answer for " + std::to_string(attempt.silent.count() / 1000) + " s");
     if (request.deadline - moment.now <= decision.wait)
         return stop(decision.reason + "; the deadline leaves no time to try again");
     return decision;
+}
+
+Timeouts shortened(Timeouts timeouts, Milliseconds left) noexcept {
+    // What has no limit was meant to have none.
+    for (Milliseconds* limit : {&timeouts.pool, &timeouts.connect, &timeouts.headers}) {
+        if (limit->count() > 0) *limit = std::min(*limit, std::max(left, Milliseconds(1)));
+    }
+    return timeouts;
 }
 
 }  // namespace hfhub::http

@@ -45,6 +45,7 @@ struct Attempt {
     int status = 0;                         ///< Of the answer.
     const Headers* headers = nullptr;       ///< Of the answer.
     const TransportError* error = nullptr;  ///< Set where no answer came.
+    Milliseconds silent{0};                 ///< Since the request began, or since its last answer.
 };
 
 /// What a decision depends on beside the attempt.
@@ -86,9 +87,13 @@ std::string_view paused_class(const Headers& headers);
 /// How long the server asks to wait: until the window of a used-up rate limit ends, else Retry-After.
 std::optional<Milliseconds> server_wait(const Headers& headers, std::chrono::system_clock::time_point now);
 
-/// Decides about the next try of `request`. It ends within the request's deadline, or there is none.
+/// Decides about the next try of `request`. It begins within the request's deadline and its longest silence, or there
+/// is none.
 RetryDecision should_retry(const RetryPolicy& policy, const Request& request, const Attempt& attempt,
                            const RetryMoment& moment);
+
+/// The limits of a try that begins when `left` remains of the longest silence.
+Timeouts shortened(Timeouts timeouts, Milliseconds left) noexcept;
 
 /// Keeps the retries of one client in proportion to its requests, so that an outage does not multiply them: when all
 /// requests fail, at most 20 % more are sent, after a burst. One per client; not thread-safe.

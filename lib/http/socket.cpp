@@ -18,12 +18,14 @@ SocketStream::SocketStream(asio::ip::tcp::socket socket) : socket_(std::move(soc
     const int fd = socket_.native_handle();
     const int on = 1, idle = 60, interval = 30, probes = 3;
     const unsigned unacknowledged = 75'000;  // milliseconds
+    const int unsent = 256 * 1024;  // what waits here longer looks sent, and the wait for the answer would begin
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
     ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
     ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
     ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged, sizeof unacknowledged);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }
 
 IoResult SocketStream::try_read(std::span<std::byte> buffer) {

@@ -67,8 +67,8 @@ class Event : public Waits::Link {
     bool waiting() const noexcept { return complete_ != nullptr; }
     void notify() { finish(Wake::notified); }
 
-    /// At most one coroutine waits at a time.
-    auto wait(Clock::time_point deadline = Clock::time_point::max()) {
+    /// At most one coroutine waits at a time. There is no default: every wait says how long it may last.
+    auto wait(Clock::time_point deadline) {
         return asio::async_initiate<const asio::use_awaitable_t<>, void(Wake)>(Start{this, deadline},
                                                                                asio::use_awaitable);
     }

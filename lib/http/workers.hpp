@@ -19,17 +19,17 @@ class Workers {
     /// Waits for running work, except look-ups; what has not begun does not run any more.
     ~Workers();
 
-    /// Runs `work` on a worker and resumes with its result or exception. Cancelled, it leaves the work running, so
-    /// `work` owns all that it touches.
+    /// Runs `work` on a worker and resumes with its result or exception. Cancelled, or at its limit (a disk that does
+    /// not answer), it leaves the work running, so `work` owns all that it touches.
     template <class Work>
-    awaitable<std::invoke_result_t<Work&>> run(Work work) {
+    awaitable<std::invoke_result_t<Work&>> run(Work work, Limit limit = {}) {
         using T = std::invoke_result_t<Work&>;
         if constexpr (std::is_void_v<T>) {
-            co_await submit(std::function<void()>(std::move(work)), false, Limit{});
+            co_await submit(std::function<void()>(std::move(work)), false, limit);
         } else {
             auto slot = std::make_shared<std::optional<T>>();
             std::function<void()> job = [slot, work = std::move(work)]() mutable { slot->emplace(work()); };
-            co_await submit(std::move(job), false, Limit{});
+            co_await submit(std::move(job), false, limit);
             co_return std::move(**slot);
         }
     }
@@ -54,6 +54,23 @@ class Workers {
 
     Waits& waits_;
     std::shared_ptr<Shared> shared_;
+};
+
+/// Workers for a call that has to end in time: its waits for disk and hashing end with its deadline.
+class CallWorkers {
+  public:
+    CallWorkers(Workers& workers, Clock::time_point deadline = Clock::time_point::max()) noexcept
+        : workers_(&workers), deadline_(deadline) {}
+
+    template <class Work>
+    awaitable<std::invoke_result_t<Work&>> run(Work work) const {
+        const Limit limit{deadline_};
+        return workers_->run(std::move(work), limit);
+    }
+
+  private:
+    Workers* workers_;
+    Clock::time_point deadline_;
 };
 
 }  // namespace hfhub::http

@@ -151,7 +151,7 @@ http::Pipeline& Client::pipeline() const { return shared_->state->pipeline(); }
 
 http::Pool& Client::pool() const { return shared_->state->pool(); }
 
-http::Workers& Client::workers() const { return shared_->state->workers(); }
+http::CallWorkers Client::workers() const { return {shared_->state->workers(), deadline_}; }
 
 http::Waits& Client::waits() const { return shared_->state->waits(); }
 
@@ -175,8 +175,9 @@ awaitable<http::Response> Client::send_checked(http::Request request) const {
 }
 
 awaitable<std::string> Client::text(http::Request request) const {
+    request.buffered = max_json_body;
     http::Response response = co_await send_checked(std::move(request));
-    co_return co_await http::read_all(response.body.get(), max_json_body);
+    co_return std::move(response.text);
 }
 
 awaitable<boost::json::value> Client::json(http::Request request) const {

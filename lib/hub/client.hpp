@@ -2,6 +2,7 @@
 
 #include "http/request.hpp"
 #include "http/response.hpp"
+#include "http/workers.hpp"
 #include "hub/trusted_hosts.hpp"
 
 #include <hfhub/session.hpp>
@@ -22,7 +23,6 @@ namespace hfhub::http {
 class Pipeline;
 class Pool;
 class SessionState;
-class Workers;
 class Waits;
 }  // namespace hfhub::http
 
@@ -83,7 +83,8 @@ class Client {
     awaitable<boost::json::value> json(http::Request request) const;
     http::Pipeline& pipeline() const;
     http::Pool& pool() const;
-    http::Workers& workers() const;
+    /// For what blocks; its waits end with the call's deadline.
+    http::CallWorkers workers() const;
     http::Waits& waits() const;
 
   private:

@@ -14,7 +14,7 @@ namespace hfhub::hub {
 /// The body of a commit: one JSON value per line, contents in base64 and read while it is sent.
 class CommitBody final : public http::BodySource {
   public:
-    explicit CommitBody(http::Workers& workers) : workers_(workers) {}
+    explicit CommitBody(http::CallWorkers workers) : workers_(workers) {}
 
     /// A complete line, with its end.
     void add_line(std::string_view line);
@@ -34,7 +34,7 @@ class CommitBody final : public http::BodySource {
     std::string& last_text();
     awaitable<void> encode_next(const Piece& piece);
 
-    http::Workers& workers_;
+    http::CallWorkers workers_;
     std::vector<Piece> pieces_;
     std::size_t piece_ = 0;
     bool text_done_ = false;

@@ -227,7 +227,7 @@ http::Request commit_request(const Draft& draft) {
     request.headers.set("content-type", "application/x-ndjson");
     request.body = std::move(body);
     request.retry_statuses = false;
-    wait_long_for_answer(request);
+    wait_longer_for_answer(request, draft.client.options().commit_timeout);
     return request;
 }
 

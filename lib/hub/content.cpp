@@ -113,7 +113,7 @@ struct Hashing {
 Content::Content(UploadSource source)
     : text_(std::make_shared<const std::string>(source.view())), is_file_(source.is_file()) {}
 
-awaitable<std::vector<ContentInfo>> measure(http::Workers& workers, std::vector<Content> contents) {
+awaitable<std::vector<ContentInfo>> measure(http::CallWorkers workers, std::vector<Content> contents) {
     auto work = [contents = std::move(contents)] {
         std::vector<ContentInfo> infos;
         infos.reserve(contents.size());
@@ -123,7 +123,7 @@ awaitable<std::vector<ContentInfo>> measure(http::Workers& workers, std::vector<
     co_return co_await workers.run(std::move(work));
 }
 
-awaitable<std::string> hash(http::Workers& workers, Content content, ContentInfo info, Hasher hasher) {
+awaitable<std::string> hash(http::CallWorkers workers, Content content, ContentInfo info, Hasher hasher) {
     auto state = std::make_shared<Hashing>(Hashing{std::move(content), std::move(info), std::move(hasher)});
     while (state->done < state->info.size) {
         auto work = [state] { state->step(); };
@@ -133,18 +133,18 @@ awaitable<std::string> hash(http::Workers& workers, Content content, ContentInfo
     co_return state->hasher.hex();
 }
 
-awaitable<void> require_unchanged(http::Workers& workers, Content content, ContentInfo info) {
+awaitable<void> require_unchanged(http::CallWorkers workers, Content content, ContentInfo info) {
     auto work = [content = std::move(content), info = std::move(info)] { check_unchanged(content, info); };
     co_await workers.run(std::move(work));
 }
 
-std::shared_ptr<http::BodySource> body_of(http::Workers& workers, const Content& content, std::uint64_t offset,
+std::shared_ptr<http::BodySource> body_of(http::CallWorkers workers, const Content& content, std::uint64_t offset,
                                           std::uint64_t length) {
     if (content.is_file()) return std::make_shared<http::FileSource>(workers, content.path(), offset, length);
     return std::make_shared<MemorySource>(content, offset, length);
 }
 
-awaitable<std::string> read_whole(http::Workers& workers, Content content, ContentInfo info) {
+awaitable<std::string> read_whole(http::CallWorkers workers, Content content, ContentInfo info) {
     const std::shared_ptr<http::BodySource> source = body_of(workers, content, 0, info.size);
     std::string bytes(static_cast<std::size_t>(info.size), '\0');
     std::size_t at = 0;

@@ -44,19 +44,19 @@ struct ContentInfo {
 };
 
 /// Looks at several contents. Throws InvalidArgumentError for what is no regular file, IoError.
-awaitable<std::vector<ContentInfo>> measure(http::Workers& workers, std::vector<Content> contents);
+awaitable<std::vector<ContentInfo>> measure(http::CallWorkers workers, std::vector<Content> contents);
 
 /// The hash of the whole content, as `hasher` makes it. Throws IoError, also where it is no longer as it was measured.
-awaitable<std::string> hash(http::Workers& workers, Content content, ContentInfo info, Hasher hasher);
+awaitable<std::string> hash(http::CallWorkers workers, Content content, ContentInfo info, Hasher hasher);
 
 /// Throws IoError where a file is no longer as it was measured.
-awaitable<void> require_unchanged(http::Workers& workers, Content content, ContentInfo info);
+awaitable<void> require_unchanged(http::CallWorkers workers, Content content, ContentInfo info);
 
 /// `length` bytes from `offset` on as a request's body. Throws IoError.
-std::shared_ptr<http::BodySource> body_of(http::Workers& workers, const Content& content, std::uint64_t offset,
+std::shared_ptr<http::BodySource> body_of(http::CallWorkers workers, const Content& content, std::uint64_t offset,
                                           std::uint64_t length);
 
 /// All bytes. Throws IoError.
-awaitable<std::string> read_whole(http::Workers& workers, Content content, ContentInfo info);
+awaitable<std::string> read_whole(http::CallWorkers workers, Content content, ContentInfo info);
 
 }  // namespace hfhub::hub

@@ -9,6 +9,8 @@ namespace hfhub::hub {
 
 namespace {
 
+// The question that is asked first, without patience, has been silent before.
+constexpr http::Milliseconds longest_silence{110'000};
 constexpr std::string_view default_endpoint = "https://huggingface.co";
 
 std::optional<std::string> text_of(const http::Headers& headers, std::string_view name) {
@@ -82,6 +84,7 @@ awaitable<HfFileMetadata> file_metadata(Client client, MetadataRequest wanted) {
     request.decode = false;
     request.relative_redirects_only = true;
     request.timeouts.connect = request.timeouts.headers = request.timeouts.pool = wanted.timeout;
+    request.max_silence = longest_silence;
     if (!wanted.retry) {
         // One more try only for a kept connection that turns out to be dead.
         request.max_attempts = 2;

@@ -35,7 +35,11 @@ awaitable<std::shared_ptr<FileLock>> hold_lock(Client client, std::filesystem::p
         const bool ours = co_await client.workers().run(std::move(attempt));
         if (ours) co_return lock;
         const auto now = http::Clock::now();
-        if (now >= client.deadline()) throw TimeoutError(TimeoutPhase::deadline, http::Milliseconds(0));
+        if (now >= client.deadline()) {
+            TimeoutError late(TimeoutPhase::deadline, http::Milliseconds(0));
+            late.at(describe(*lock));
+            throw late;
+        }
         const http::Wake wake = co_await event.wait(std::min(now + look, client.deadline()));
         if (wake == http::Wake::cancelled) throw CancelledError();
         if (now - logged < log_interval) continue;

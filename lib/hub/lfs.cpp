@@ -21,6 +21,8 @@ constexpr std::size_t parts_at_a_time = 4;
 // Smaller parts are there before a second connection stands.
 constexpr std::uint64_t smallest_parallel_part = 1 << 20;
 constexpr int most_renewals = 3;
+// Storages take a while to keep what they have received; a part whose answer is lost is sent again.
+constexpr http::Milliseconds longest_for_part{60'000};
 constexpr std::size_t max_answer = 64 * 1024;
 
 [[noreturn]] void malformed(std::string_view why) {
@@ -73,7 +75,6 @@ http::Request storage_request(const Client& client, http::Method method, std::st
     const std::string agent(request.headers.value("user-agent"));
     request.headers.clear();
     request.headers.add("user-agent", agent);
-    wait_long_for_answer(request);
     return request;
 }
 
@@ -104,11 +105,11 @@ awaitable<std::vector<LfsInstructions>> ask(const Uploads& uploads, std::span<co
 awaitable<std::string> put_bytes(const Uploads& uploads, const LfsObject& object, std::string url, std::uint64_t offset,
                                  std::uint64_t length) {
     http::Request request = storage_request(uploads.client, http::Method::put, url);
+    wait_longer_for_answer(request, std::min(longest_for_part, uploads.client.options().commit_timeout));
     request.body = body_of(uploads.client.workers(), object.content, offset, length);
-    http::Response response = co_await uploads.client.send_checked(std::move(request));
-    std::string etag(response.headers.value("etag"));
-    const std::string rest = co_await http::read_all(response.body.get(), max_answer);
-    co_return etag;
+    request.buffered = max_answer;
+    const http::Response response = co_await uploads.client.send_checked(std::move(request));
+    co_return std::string(response.headers.value("etag"));
 }
 
 awaitable<void> put_part(const Uploads& uploads, const LfsObject& object, const LfsParts& parts, std::size_t index,
@@ -130,6 +131,7 @@ awaitable<void> put_parts(const Uploads& uploads, const LfsObject& object, const
     };
     co_await run_parallel(uploads.client, parts.urls.size(), limit, std::move(one));
     http::Request request = storage_request(uploads.client, http::Method::post, uploads.hub_url(upload.href));
+    wait_longer_for_answer(request, uploads.client.options().commit_timeout);
     set_json(request, lfs_completion(object.oid, etags));
     request.headers.set("content-type", lfs_json);
     request.headers.set("accept", lfs_json);
@@ -279,9 +281,8 @@ awaitable<void> lfs_upload(Client client, LfsTarget target, std::vector<LfsObjec
     }
 }
 
-void wait_long_for_answer(http::Request& request) {
-    constexpr http::Milliseconds longest{300'000};
-    if (request.timeouts.headers.count() > 0) request.timeouts.headers = std::max(request.timeouts.headers, longest);
+void wait_longer_for_answer(http::Request& request, http::Milliseconds length) {
+    if (request.timeouts.headers.count() > 0) request.timeouts.headers = std::max(request.timeouts.headers, length);
 }
 
 }  // namespace hfhub::hub

@@ -70,6 +70,6 @@ struct LfsTarget {
 awaitable<void> lfs_upload(Client client, LfsTarget target, std::vector<LfsObject> objects, std::size_t at_a_time);
 
 /// For requests after whose body the server may work long before it answers.
-void wait_long_for_answer(http::Request& request);
+void wait_longer_for_answer(http::Request& request, http::Milliseconds length);
 
 }  // namespace hfhub::hub

@@ -9,9 +9,9 @@ namespace hfhub::hub {
 
 awaitable<JsonPage> fetch_page(Client client, http::Request request) {
     const Url asked = request.url;
-    http::Response response = co_await client.send_checked(std::move(request));
-    const std::string text = co_await http::read_all(response.body.get(), JsonLimits().bytes);
-    json::value value = parse_json(text, "the answer of " + asked.redacted());
+    request.buffered = JsonLimits().bytes;
+    const http::Response response = co_await client.send_checked(std::move(request));
+    json::value value = parse_json(response.text, "the answer of " + asked.redacted());
     if (!value.is_array()) {
         throw JsonError("the answer of " + asked.redacted() + " should be a list but is " +
                         std::string(kind_name(value)));

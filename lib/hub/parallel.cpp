@@ -18,6 +18,9 @@ namespace hfhub::hub {
 
 namespace {
 
+/// Those who are waited for have limits of their own, and a failure or cancellation ends them all.
+constexpr auto unlimited = http::Clock::time_point::max();
+
 /// Shared by the runners and who waits for them: none of them looks into the frame of another.
 struct Group {
     explicit Group(http::Waits& waits) : ended(waits) {}
@@ -76,7 +79,7 @@ awaitable<void> run_parallel(Client client, std::size_t count, std::size_t limit
     co_await asio::this_coro::throw_if_cancelled(false);
     bool cancelled = false;
     while (group->running > 0) {
-        const http::Wake wake = co_await group->ended.wait();
+        const http::Wake wake = co_await group->ended.wait(unlimited);
         if (wake != http::Wake::cancelled) continue;
         cancelled = true;
         group->stop();

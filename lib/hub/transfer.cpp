@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "http/decode.hpp"
+#include "http/pipeline.hpp"
 #include "http/redirect.hpp"
 #include "http/retry.hpp"
 #include "http/status_error.hpp"
@@ -116,11 +117,12 @@ class Transfer {
 awaitable<void> Transfer::run() {
     while (!ended_ && !(size_ && position_ == *size_)) {
         std::exception_ptr failure;
+        const std::uint64_t begin = position_;
         writer_ = std::make_unique<WriteBehind>(client_, part_, size_.value_or(UINT64_MAX));
         try {
             co_await attempt();
         } catch (TransportError& error) {
-            error.at(request_.source.url.substr(0, request_.source.url.find('?')));
+            error.at(Url::parse(request_.source.url).redacted());
             count(error.attempts);
             failure = std::current_exception();
         }
@@ -130,6 +132,7 @@ awaitable<void> Transfer::run() {
         if (is_final(failure)) std::rethrow_exception(failure);
         const bool silent = http::Clock::now() - moved_at_ > max_silence;
         if (tries_ >= max_tries || silent || http::Clock::now() >= client_.deadline()) std::rethrow_exception(failure);
+        if (position_ == begin && !client_.pipeline().take_retry()) std::rethrow_exception(failure);
         if (log_enabled(LogLevel::info)) {
             log(LogLevel::info,
                 request_.name + ": " + message_of(failure) + "; going on at byte " + std::to_string(position_));
@@ -151,6 +154,9 @@ http::Request Transfer::make_request() const {
     request.decode = false;
     request.max_redirects = max_file_redirects;
     request.max_attempts = std::max(1, max_tries - tries_);
+    request.is_retry = tries_ > 0;
+    const auto silent = std::chrono::duration_cast<http::Milliseconds>(http::Clock::now() - moved_at_);
+    request.max_silence = std::max(max_silence - silent, http::Milliseconds(1));
     if (position_ > 0 && !whole_only_) {
         request.headers.set("range", "bytes=" + std::to_string(position_) + "-");
         if (!validator_.empty()) request.headers.set("if-range", validator_);

@@ -50,12 +50,13 @@ awaitable<void> WriteBehind::State::write(std::shared_ptr<State> state) {
         };
         std::exception_ptr error;
         try {
-            co_await state->client.workers().run(std::move(work));
+            co_await state->client.state()->workers().run(std::move(work));
         } catch (...) {
             error = std::current_exception();
         }
         if (error) state->error = error;
         for (Buffer& buffer : *batch) {
+            if (error) break;  // a worker may still be writing them
             buffer.used = 0;
             state->free.push_back(std::move(buffer));
         }

@@ -111,6 +111,8 @@ json::object payload(const std::vector<ChatMessage>& messages, const ChatComplet
     return out;
 }
 
+constexpr std::size_t max_answer = 64 * 1024 * 1024;
+
 // A token that was given to this client is meant for the server that it was pointed at; a saved one is the Hub's.
 http::Request request_to(const hub::Client& client, const ChatRoute& route) {
     if (!route.named_by_user) return client.request_url(http::Method::post, route.url, {}, hub::NamedBy::library);
@@ -128,17 +130,15 @@ awaitable<http::Response> ask(hub::Client client, Settings settings, std::vector
     // Servers that answer at once and load their model then are as patiently waited for as those that do it before.
     request.timeouts.headers = request.timeouts.idle = settings->first_event_timeout;
     hub::set_json(request, payload(messages, *options, route, stream));
+    if (!stream) request.buffered = max_answer;
     co_return co_await client.send_checked(std::move(request));
 }
 
-constexpr std::size_t max_answer = 64 * 1024 * 1024;
-
 awaitable<ChatCompletionOutput> chat_completion(hub::Client client, Settings settings,
                                                 std::vector<ChatMessage> messages, Options options) {
-    http::Response response =
+    const http::Response response =
         co_await ask(std::move(client), std::move(settings), std::move(messages), std::move(options), false);
-    const std::string text = co_await http::read_all(response.body.get(), max_answer);
-    const json::value answer = parse_json(text, "the answer of " + response.url.redacted());
+    const json::value answer = parse_json(response.text, "the answer of " + response.url.redacted());
     if (!answer.is_object()) throw InvalidArgumentError("the server of " + response.url.redacted() + " sent no object");
     throw_stream_error(answer);
     co_return from_json<ChatCompletionOutput>(answer, "the chat completion");
@@ -156,7 +156,7 @@ awaitable<ChatStream<Mode>> chat_completion_stream(hub::Client client, Settings 
         co_await ask(std::move(client), std::move(settings), std::move(messages), std::move(options), true);
     std::optional<Session> handle = Session::of(session_state);
     if (!handle) throw CancelledError();
-    auto state = std::make_shared<State>(std::move(*handle), std::move(response.body), timeouts, std::move(stop));
+    auto state = std::make_shared<State>(std::move(*handle), std::move(response), timeouts, std::move(stop));
     co_return ChatStream<Mode>(std::move(state));
 }
 
@@ -164,7 +164,7 @@ std::optional<ChatCompletionStreamOutput> take(State& state) {
     const auto event = state.events.take();
     if (!event) {
         if (state.events.ended() && !state.events.done() && !state.complete && state.anything) {
-            throw TruncatedError(0, std::nullopt);
+            state.events.throw_truncated();
         }
         return std::nullopt;
     }

@@ -30,8 +30,12 @@ awaitable<void> drain(http::Body body) {
 
 }  // namespace
 
-EventStream::EventStream(Session session, http::Body body, StreamTimeouts timeouts)
-    : session_(std::move(session)), body_(std::move(body)), timeouts_(timeouts), buffer_(buffer_size) {}
+EventStream::EventStream(Session session, http::Response answer, StreamTimeouts timeouts)
+    : session_(std::move(session)),
+      body_(std::move(answer.body)),
+      url_(answer.url.redacted()),
+      timeouts_(timeouts),
+      buffer_(buffer_size) {}
 
 EventStream::~EventStream() {
     if (!body_) return;
@@ -56,10 +60,19 @@ awaitable<void> EventStream::fill() {
     std::size_t n = 0;
     try {
         n = co_await http::read_some(body_.get(), buffer_);
-    } catch (const TimeoutError& error) {
-        if (begun_ || error.phase != TimeoutPhase::idle) throw;
-        throw TimeoutError(TimeoutPhase::idle, timeouts_.first_event);
+    } catch (TimeoutError& error) {
+        if (begun_ || error.phase != TimeoutPhase::idle) {
+            error.at(url_);
+            throw;
+        }
+        TimeoutError late(TimeoutPhase::idle, timeouts_.first_event);
+        late.at(url_);
+        throw late;
+    } catch (TransportError& error) {
+        error.at(url_);
+        throw;
     }
+    received_ += n;
     const std::string_view text(reinterpret_cast<const char*>(buffer_.data()), n);
     if (std::exchange(first_, false)) plain_json_ = text.starts_with('{');
     if (plain_json_) {
@@ -96,6 +109,12 @@ std::optional<std::string_view> EventStream::take() {
         return data;
     }
     return std::nullopt;
+}
+
+void EventStream::throw_truncated() const {
+    TruncatedError error(received_, std::nullopt);
+    error.at(url_);
+    throw error;
 }
 
 void throw_stream_error(const boost::json::value& event) {

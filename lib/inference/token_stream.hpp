@@ -2,6 +2,7 @@
 
 #include "http/body.hpp"
 #include "http/request.hpp"
+#include "http/response.hpp"
 #include "http/sse.hpp"
 
 #include <hfhub/inference/token_stream.hpp>
@@ -28,7 +29,7 @@ struct StreamTimeouts {
 /// The bytes of a streamed answer: read on the session's executor, cut into events and parsed by whoever asks for them.
 class EventStream {
   public:
-    EventStream(Session session, http::Body body, StreamTimeouts timeouts);
+    EventStream(Session session, http::Response answer, StreamTimeouts timeouts);
     /// Hands the body to the session's executor, where its end resets the stream.
     ~EventStream();
     EventStream(const EventStream&) = delete;
@@ -39,8 +40,10 @@ class EventStream {
     /// The answer has ended: by "[DONE]", or by its framing.
     bool ended() const noexcept { return done_ || at_end_; }
     bool done() const noexcept { return done_; }
-    /// Reads more bytes. On the session's executor.
+    /// Reads more bytes. On the session's executor. Throws TransportError with the URL.
     awaitable<void> fill();
+    /// For an answer that ended before its last event.
+    [[noreturn]] void throw_truncated() const;
 
     const Session& session() const noexcept { return session_; }
 
@@ -49,6 +52,8 @@ class EventStream {
 
     Session session_;
     http::Body body_;
+    std::string url_;  // for messages
+    std::uint64_t received_ = 0;
     StreamTimeouts timeouts_;
     http::Clock::time_point begin_ = http::Clock::now();
     http::SseParser parser_{http::SseMode::data_lines};
@@ -70,8 +75,8 @@ namespace detail {
 
 template <class T>
 struct TokenStreamState {
-    TokenStreamState(Session session, http::Body body, inference::StreamTimeouts timeouts, std::stop_token stop)
-        : events(std::move(session), std::move(body), timeouts), stop(std::move(stop)) {}
+    TokenStreamState(Session session, http::Response answer, inference::StreamTimeouts timeouts, std::stop_token stop)
+        : events(std::move(session), std::move(answer), timeouts), stop(std::move(stop)) {}
 
     inference::EventStream events;
     std::stop_token stop;

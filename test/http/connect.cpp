@@ -266,6 +266,10 @@ TEST_CASE("sockets are not inherited by other programs, and notice a peer that v
     CHECK(option(IPPROTO_TCP, TCP_USER_TIMEOUT) == 75'000);
     CHECK(option(IPPROTO_TCP, TCP_NODELAY) == 1);
     CHECK(option(SOL_SOCKET, SO_KEEPALIVE) == 1);
+    CHECK(option(IPPROTO_TCP, TCP_KEEPIDLE) == 60);
+    CHECK(option(IPPROTO_TCP, TCP_KEEPINTVL) == 30);
+    CHECK(option(IPPROTO_TCP, TCP_KEEPCNT) == 3);
+    CHECK(option(IPPROTO_TCP, TCP_NOTSENT_LOWAT) == 256 * 1024);
 }
 
 TEST_CASE("without descriptors the error says what to do, and another try may help" *

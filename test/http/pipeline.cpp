@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <deque>
+#include <thread>
 
 using namespace hfhub;
 using namespace hfhub::http;
@@ -26,6 +27,7 @@ class MockTransport final : public Transport {
         Headers headers;
         bool fresh;
         Clock::time_point at;
+        Timeouts timeouts;
     };
     using Step = std::function<Response()>;
 
@@ -33,7 +35,7 @@ class MockTransport final : public Transport {
         const auto* text = std::get_if<std::string>(&request.body);
         sent.push_back({std::string(to_string(request.method)), request.url.str(),
                         std::string(request.headers.value("authorization")), text ? *text : "", request.headers, fresh,
-                        Clock::now()});
+                        Clock::now(), request.timeouts});
         if (steps.empty()) throw std::logic_error("no answer is left");
         const Step step = steps.front();
         steps.pop_front();
@@ -50,6 +52,30 @@ MockTransport::Step answer(int status, Headers headers = {}, std::string body = 
         response.status = status;
         response.headers = headers;
         if (!body.empty()) response.body = memory_body(body);
+        return response;
+    };
+}
+
+// A body of which only the beginning comes.
+class BrokenBody final : public BodyReader {
+  public:
+    explicit BrokenBody(std::string beginning) : beginning_(memory_body(std::move(beginning))) {}
+    ReadResult try_read(std::span<std::byte> buffer) override {
+        const ReadResult result = beginning_->try_read(buffer);
+        if (result.state == ReadState::end) throw TruncatedError(3, 5);
+        return result;
+    }
+    awaitable<std::size_t> wait(std::span<std::byte>) override { co_return 0; }
+
+  private:
+    Body beginning_;
+};
+
+MockTransport::Step broken_off(std::string beginning, int status = 200) {
+    return [=] {
+        Response response;
+        response.status = status;
+        response.body = std::make_unique<BrokenBody>(beginning);
         return response;
     };
 }
@@ -159,6 +185,73 @@ TEST_CASE("what passes is tried again, with the number of tries in the answer") 
     CHECK(response.status == 200);
     CHECK(response.attempts == 3);
     CHECK(f.transport.sent.size() == 3);
+}
+
+TEST_CASE("a body that is wanted whole and breaks off is a try that failed") {
+    for (const Method method : {Method::get, Method::put, Method::post}) {
+        Fixture f;
+        f.request.method = method;
+        f.request.buffered = 100;
+        f.transport.steps = {broken_off("hel"), answer(200, {}, "hello")};
+        const bool again = method != Method::post;
+        CAPTURE(to_string(method));
+        if (again) {
+            const Response response = f.send();
+            CHECK(response.text == "hello");
+            CHECK(response.body == nullptr);
+            CHECK(response.attempts == 2);
+        } else {
+            const std::string text = test::message([&] { f.send(); });
+            CHECK(text.find("https://hub.test/api") != std::string::npos);
+        }
+        CHECK(f.transport.sent.size() == (again ? 2 : 1));
+    }
+    // Who reads by himself gets what came; what an error says is not asked for twice.
+    Fixture streamed;
+    streamed.transport.steps = {broken_off("hel")};
+    CHECK(streamed.send().body != nullptr);
+    Fixture refused;
+    refused.request.buffered = 100;
+    refused.transport.steps = {broken_off("hel", 404)};
+    CHECK(refused.send().status == 404);
+    CHECK(refused.transport.sent.size() == 1);
+}
+
+TEST_CASE("a body that is wanted whole and too large is final") {
+    Fixture f;
+    f.request.buffered = 4;
+    f.transport.steps = {answer(200, {}, "hello"), answer(200, {}, "hell")};
+    CHECK(f.outcome() == "ProtocolError");
+    CHECK(f.transport.sent.size() == 1);
+}
+
+TEST_CASE("a request without an answer ends with the longest silence, its last try being cut short") {
+    Fixture f;
+    f.request.max_silence = 300ms;
+    f.request.timeouts.headers = 200ms;
+    const auto silence = [] {
+        std::this_thread::sleep_for(200ms);
+        return failure(TimeoutError(TimeoutPhase::headers, 200ms))();
+    };
+    f.transport.steps = {silence, silence, silence};
+    CHECK(f.outcome() == "TimeoutError");
+    REQUIRE(f.transport.sent.size() <= 2);
+    CHECK(f.transport.sent.back().timeouts.headers <= 200ms);
+    if (f.transport.sent.size() == 2) CHECK(f.transport.sent.back().timeouts.headers <= 100ms);
+}
+
+TEST_CASE("who tries again by himself does so within the same budget") {
+    Fixture f;
+    f.request.max_attempts = 1;
+    f.request.is_retry = true;
+    Pipeline pipeline(*f.loop.waits, f.transport, f.options);
+    int granted = 0;
+    for (int i = 0; i < 300; ++i) {
+        f.transport.steps = {failure(lost(false))};
+        CHECK(test::outcome([&] { f.loop.run(pipeline.send(f.request)); }) == "ConnectionLostError");
+        granted += pipeline.take_retry();
+    }
+    CHECK(granted == 100);
 }
 
 TEST_CASE("what does not pass is not tried again") {

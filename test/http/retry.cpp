@@ -360,6 +360,62 @@ TEST_CASE("no try begins after the deadline") {
     CHECK(!decide(request, attempt, 0.0).retry);
 }
 
+TEST_CASE("no try begins after the longest silence, and one that does ends within it") {
+    Request request = request_with(Method::get);
+    request.max_silence = 120s;
+    TimeoutError error(TimeoutPhase::headers, 60s);
+    Attempt attempt;
+    attempt.error = &error;
+    attempt.silent = 60s;
+    CHECK(decide(request, attempt).retry);
+    attempt.silent = 118'999ms;
+    CHECK(decide(request, attempt).wait == 1s);
+    attempt.silent = 119s;
+    const RetryDecision late = decide(request, attempt);
+    CHECK(!late.retry);
+    CHECK(late.reason.find("no answer for 119 s") != std::string::npos);
+    // An answer ends a silence, however long it lasted.
+    Headers headers;
+    Attempt answered;
+    answered.status = 503;
+    answered.headers = &headers;
+    answered.silent = 200s;
+    CHECK(decide(request, answered).retry);
+
+    const Timeouts given{.connect = 10s, .write = 30s, .headers = 60s, .idle = 10s, .pool = 0ms};
+    const Timeouts cut = shortened(given, 20s);
+    CHECK(cut.connect == 10s);
+    CHECK(cut.headers == 20s);
+    CHECK(cut.write == 30s);
+    CHECK(cut.idle == 10s);
+    CHECK(cut.pool == 0ms);
+    CHECK(shortened(given, -5s).headers == 1ms);
+}
+
+TEST_CASE("all waits of a request together are bounded, whatever the settings") {
+    for (const int attempts : {1, 2, 6, 50}) {
+        for (const int cap : {0, 10, 8000}) {
+            const RetryPolicy policy{.max_attempts = attempts, .base = 1s, .cap = Milliseconds(cap)};
+            Request request = request_with(Method::get);
+            request.max_attempts = attempts;
+            const ConnectionLostError error("lost");
+            Milliseconds sum{0};
+            int tries = 1;
+            for (Attempt attempt;; ++attempt.number, ++tries) {
+                attempt.error = &error;
+                attempt.silent = sum;  // tries that fail at once
+                const RetryDecision decision = decide(request, attempt, 1.0, policy);
+                if (!decision.retry) break;
+                CHECK(decision.wait <= policy.cap);
+                sum += decision.wait;
+            }
+            CHECK(tries <= attempts);
+            CHECK(sum <= (attempts - 1) * policy.cap);
+            CHECK(sum < request.max_silence);
+        }
+    }
+}
+
 TEST_CASE("when everything fails the budget lets through one retry in five after the burst") {
     RetryBudget budget(10);
     int retries = 0;

@@ -56,6 +56,19 @@ TEST_CASE("a cancelled caller does not wait for its work; a look-up has a limit"
     hang->release();
 }
 
+TEST_CASE("a call with a deadline does not wait longer for a disk that does not answer") {
+    Loop loop;
+    Workers workers(*loop.waits, 1);
+    const auto hang = std::make_shared<std::binary_semaphore>(0);
+    const CallWorkers hurried(workers, Clock::now() + 30ms);
+    auto work = [hang] { hang->try_acquire_for(10s); };
+    const auto begin = Clock::now();
+    CHECK(test::outcome([&] { loop.run(hurried.run(work)); }) == "TimeoutError");
+    CHECK(Clock::now() - begin < 8s);
+    hang->release();
+    CHECK(loop.run(CallWorkers(workers).run([] { return 1; })) == 1);
+}
+
 TEST_CASE("there is always one thread") {
     Loop loop;
     Workers workers(*loop.waits, 0);

@@ -3,6 +3,7 @@
 #include "../core/temporary_folder.hpp"
 #include "core/digest.hpp"
 #include "file_server.hpp"
+#include "support/loop.hpp"
 
 #include <hfhub/error.hpp>
 #include <hfhub/hub/hf_api.hpp>
@@ -140,6 +141,20 @@ TEST_CASE("tries without progress are limited, progress resets them") {
     OneFile slow(content, [&](const FileRequestSeen& seen, int) { return cut(rest_of(content, seen), 50); });
     CHECK(read(slow.download()) == content);
     CHECK(slow.gets == 20);
+}
+
+TEST_CASE("when all files fail their tries are bounded together: one in five more, after a burst") {
+    const std::string content = test_bytes(10);
+    OneFile hub(content, [&](const FileRequestSeen& seen, int) { return cut(rest_of(content, seen), 0); });
+    const HfApi api(hub.server.session());
+    constexpr int files = 80;
+    for (int i = 0; i < files; ++i) {
+        const std::string repo = "a/m" + std::to_string(i);
+        CHECK(outcome([&] { (void)api.hf_hub_download(repo, "f.bin"); }) == "TruncatedError");
+    }
+    // Each HEAD is a request, too.
+    CHECK(hub.gets <= files + 100 + 2 * files / 5);
+    CHECK(hub.gets >= files + 100);
 }
 
 TEST_CASE("a server that ignores ranges and always cuts at one place is not asked for ever") {

@@ -142,6 +142,11 @@ bool Peer::wait_for_end(std::chrono::milliseconds limit) {
     return ended_;
 }
 
+void Peer::end_sending() {
+    if (ssl_ != nullptr && !ended_) SSL_shutdown(ssl_);
+    ::shutdown(fd_, SHUT_WR);
+}
+
 void Peer::reset() {
     const linger none{1, 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &none, sizeof none);

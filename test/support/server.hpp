@@ -41,6 +41,8 @@ class Peer {
     bool write(std::string_view bytes);
     /// Waits until the client has closed; false where it does not within the limit.
     bool wait_for_end(std::chrono::milliseconds limit = std::chrono::seconds(10));
+    /// Ends this side's direction: close_notify and FIN. What the client sends is still read.
+    void end_sending();
     /// Ends the connection with a TCP reset.
     void reset();
     bool ended() const noexcept { return ended_; }
