@@ -204,6 +204,7 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
             error.at(request.url.redacted());
             error.attempts = number;
             state.error = &error;
+            if (was_refused(error)) ++state.refusals;
             state.body_replayable = replayable(request);
             const RetryMoment moment{Clock::now(), std::chrono::system_clock::now(), random_() / 2147483647.0};
             decision = should_retry(policy, request, state, moment);
