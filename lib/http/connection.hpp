@@ -37,9 +37,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
     ConnectionObserver* observer = nullptr;  ///< Outlives the connection or is reset.
     Clock::time_point idle_since{};
-    std::size_t slot_limit = 0;  ///< Requests at a time that the peer allows (HTTP/2); 0 before it has said so.
-    bool draining = false;       ///< Takes no more requests and closes when those under way have ended (GOAWAY).
-    bool used = false;           ///< Whether an answer has arrived on it before.
+    std::size_t slot_limit = 0;   ///< Requests at a time that the peer allows (HTTP/2); 0 before it has said so.
+    bool draining = false;        ///< Takes no more requests and closes when those under way have ended (GOAWAY).
+    bool http1_required = false;  ///< The peer wants HTTP/1.1 instead of what this connection speaks.
+    bool used = false;            ///< Whether an answer has arrived on it before.
 
   protected:
     void changed() {

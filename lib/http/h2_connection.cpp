@@ -242,7 +242,11 @@ void H2Connection::throw_failure(const Exchange& exchange) const {
     ConnectionLostError error(reason);
     error.maybe_processed = !exchange.unprocessed;
     const bool turned_away = exchange.unprocessed && session_.going_away();
-    error.stale_connection = used && (exchange.error_code == 0 || turned_away);
+    error.stale_connection = used && !session_.told_to_calm() && (exchange.error_code == 0 || turned_away);
+    if (exchange.error_code == NGHTTP2_HTTP_1_1_REQUIRED) {
+        error.maybe_processed = false;
+        error.stale_connection = true;
+    }
     throw error;
 }
 
@@ -269,10 +273,7 @@ void H2Connection::read_ready() {
     in_turn_ = false;
     if (turn == Turn::over) return;
     if (std::exchange(flush_scheduled_, false) || session_.wants_write()) flush();
-    if (session_.going_away()) {
-        draining = true;
-        settle();
-    }
+    if (session_.going_away()) settle();
     if (const auto limit = session_.take_new_limit(); limit && !closed_) {
         slot_limit = *limit;
         changed();
@@ -300,6 +301,7 @@ H2Connection::Turn H2Connection::read_turns() {
             if (result.bytes > 0) {
                 on_arrival();
                 session_.receive(buffer.first(result.bytes));
+                retire();
                 session_.deliver();
                 if (closed_) return Turn::over;
             }
@@ -393,8 +395,16 @@ void H2Connection::close() noexcept {
     }
 }
 
+// Before anybody hears what was read: the next try must not come back to this connection.
+void H2Connection::retire() {
+    draining = draining || session_.going_away() || session_.http1_required() || session_.worn_out();
+    if (session_.http1_required() && !std::exchange(http1_required, true)) changed();
+}
+
 void H2Connection::settle() {
-    if (!closed_ && session_.going_away() && session_.open_streams() == 0) {
+    retire();
+    if (!closed_ && draining && session_.open_streams() == 0) {
+        if (!session_.going_away()) return close();
         fail("the server is going away");
         return;
     }

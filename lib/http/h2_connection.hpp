@@ -47,6 +47,7 @@ class H2Connection final : public Connection, public Readiness {
     void flush();
     void fail(const std::string& reason);
     void settle();
+    void retire();
     awaitable<void> wait_until_taken(Exchange& exchange, const Request& request, bool whole);
     void on_timeout();
     void on_arrival();

@@ -19,6 +19,15 @@ constexpr std::size_t max_header_bytes = 64 * 1024;
 constexpr std::size_t max_header_fields = 256;
 constexpr int max_interim_answers = 20;
 
+// Frames that carry nothing cost work each. Window updates come in bursts, one for each frame of an upload.
+constexpr std::size_t window_update_cost = 1, overhead_cost = 25;
+constexpr std::size_t max_overhead = 20'000;  // 800 frames; nghttp2 itself gives up at 1000 answers it owes
+constexpr std::chrono::seconds overhead_window{10};
+
+// Servers count resets since CVE-2023-44487: Netty takes 200 in 30 s, Envoy 500 in all, nghttp2 1000 at once.
+constexpr std::size_t max_resets = 100;
+constexpr std::chrono::seconds reset_window{30};
+
 std::string_view view(const std::uint8_t* bytes, std::size_t size) {
     return {reinterpret_cast<const char*>(bytes), size};
 }
@@ -71,15 +80,27 @@ struct H2Session::Callbacks {
         return 0;
     }
 
+    static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* data) {
+        if (head->type == NGHTTP2_DATA && head->length > 0) return 0;
+        const bool window = head->type == NGHTTP2_WINDOW_UPDATE;
+        const bool fine = static_cast<H2Session*>(data)->endure(window ? window_update_cost : overhead_cost);
+        return fine ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+
     static int on_frame_recv(nghttp2_session* session, const nghttp2_frame* frame, void* data) {
         auto* self = static_cast<H2Session*>(data);
         if (frame->hd.type == NGHTTP2_SETTINGS && (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
             self->settled_ = self->settings_news_ = true;
         }
-        if (frame->hd.type == NGHTTP2_GOAWAY) self->going_away_ = true;
+        if (frame->hd.type == NGHTTP2_GOAWAY) {
+            self->going_away_ = true;
+            if (frame->goaway.error_code == NGHTTP2_HTTP_1_1_REQUIRED) self->http1_required_ = true;
+            if (frame->goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM) self->told_to_calm_ = true;
+        }
         if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
         H2Stream* stream = stream_of(session, frame->hd.stream_id);
         if (stream == nullptr) return 0;
+        if (frame->hd.type == NGHTTP2_HEADERS) self->overhead_ = 0;
         if (frame->hd.type == NGHTTP2_HEADERS && stream->status >= 200) stream->headers_done = true;
         if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) stream->ended = true;
         self->note(*stream);
@@ -92,6 +113,7 @@ struct H2Session::Callbacks {
         // The connection's credit returns at once: only the stream that is not read is held back.
         nghttp2_session_consume_connection(session, size);
         H2Stream* stream = stream_of(session, id);
+        self->overhead_ = 0;
         if (stream == nullptr) return 0;
         stream->received_bytes += size;
         auto rest = std::as_bytes(std::span(bytes, size));
@@ -117,6 +139,7 @@ struct H2Session::Callbacks {
         H2Stream* stream = stream_of(session, id);
         if (stream == nullptr) return 0;
         stream->closed = true;
+        if (error_code == NGHTTP2_HTTP_1_1_REQUIRED) self->http1_required_ = true;
         if (error_code == NGHTTP2_REFUSED_STREAM) stream->unprocessed = true;
         stream->error_code = stream->unprocessed ? std::uint32_t{NGHTTP2_REFUSED_STREAM} : error_code;
         self->note(*stream);
@@ -161,6 +184,7 @@ struct H2Session::Callbacks {
             return NGHTTP2_ERR_DEFERRED;
         }
         if (n > 0) std::memcpy(out, stream->outgoing.data(), n);
+        if (n > 0) static_cast<H2Session*>(data)->overhead_ = 0;
         stream->outgoing = stream->outgoing.subspan(n);
         if (stream->outgoing.empty()) {
             if (stream->last_outgoing) {
@@ -177,6 +201,7 @@ struct H2Session::Callbacks {
             nghttp2_session_callbacks* callbacks = nullptr;
             if (nghttp2_session_callbacks_new(&callbacks) != 0) throw std::bad_alloc();
             nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+            nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
             nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
             nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
             nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
@@ -256,7 +281,32 @@ void H2Session::release(H2Stream& stream) noexcept {
         // The peer's limit may keep it in the queue for long, but it is nobody's request any more.
         abandoned_.insert(stream.id);
         --open_streams_;
+    } else {
+        count_reset();
     }
+}
+
+void H2Session::count_reset() {
+    const auto now = std::chrono::steady_clock::now();
+    if (resets_ == 0 || now - resets_since_ > reset_window) {
+        resets_since_ = now;
+        resets_ = 0;
+    }
+    if (++resets_ >= max_resets) worn_out_ = true;
+}
+
+// Whether the peer may go on. The clock is looked at only when many such frames came.
+bool H2Session::endure(std::size_t cost) {
+    overhead_ += cost;
+    if (overhead_ <= max_overhead) return true;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - overhead_since_ < overhead_window) {
+        failure_ = "it floods the connection with frames that carry nothing";
+        return false;
+    }
+    overhead_since_ = now;
+    overhead_ = 0;
+    return true;
 }
 
 void H2Session::consumed(H2Stream& stream, std::size_t bytes) {
@@ -268,6 +318,9 @@ void H2Session::receive(std::span<const std::byte> bytes) {
         nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
     if (taken >= 0) return;
     const std::string reason = failure_.empty() ? nghttp2_strerror(static_cast<int>(taken)) : failure_;
+    // What ends parsing, rather than one stream or with a GOAWAY of its own, is a flood.
+    const bool ours = taken == NGHTTP2_ERR_NOMEM;
+    nghttp2_session_terminate_session(session_, ours ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_ENHANCE_YOUR_CALM);
     throw ProtocolError("the peer broke HTTP/2: " + reason);
 }
 
@@ -320,7 +373,7 @@ void H2Session::fail_all(const std::string& reason) {
 }
 
 std::size_t H2Session::free_slots() const noexcept {
-    if (going_away_ || nghttp2_session_check_request_allowed(session_) == 0) return 0;
+    if (going_away_ || http1_required_ || worn_out_ || nghttp2_session_check_request_allowed(session_) == 0) return 0;
     std::size_t limit = expected_slots_;
     if (settled_) limit = nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
     return limit > open_streams_ ? limit - open_streams_ : 0;

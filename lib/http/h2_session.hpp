@@ -7,6 +7,7 @@
 
 #include <boost/intrusive/list.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -101,6 +102,12 @@ class H2Session {
     /// The peer's limit where SETTINGS arrived since the last call.
     std::optional<std::size_t> take_new_limit() noexcept;
     bool going_away() const noexcept { return going_away_; }
+    /// Whether the peer wants HTTP/1.1 instead.
+    bool http1_required() const noexcept { return http1_required_; }
+    /// Whether the peer ended the connection because it was asked too much.
+    bool told_to_calm() const noexcept { return told_to_calm_; }
+    /// Whether so many streams were reset that more of it would look like an attack to the peer.
+    bool worn_out() const noexcept { return worn_out_; }
     /// Whether the peer broke the rules such that nothing more will be read, although receive() went well.
     bool broken() const;
     const std::string& failure() const noexcept { return failure_; }
@@ -109,6 +116,8 @@ class H2Session {
     struct Callbacks;
     using Streams = boost::intrusive::list<H2Stream, boost::intrusive::constant_time_size<false>>;
     void note(H2Stream& stream);
+    bool endure(std::size_t cost);
+    void count_reset();
 
     H2Memory memory_;  // of the session
     nghttp2_session* session_ = nullptr;
@@ -119,6 +128,13 @@ class H2Session {
     bool settled_ = false;              // the peer's SETTINGS have arrived
     bool settings_news_ = false;
     bool going_away_ = false;
+    bool http1_required_ = false;
+    bool told_to_calm_ = false;
+    bool worn_out_ = false;
+    std::size_t overhead_ = 0;  // of frames that brought nothing forward, since something did
+    std::size_t resets_ = 0;    // by this side
+    std::chrono::steady_clock::time_point overhead_since_ = std::chrono::steady_clock::now();
+    std::chrono::steady_clock::time_point resets_since_ = overhead_since_;
     bool terminated_ = false;                     // by this side
     std::unordered_set<std::int32_t> abandoned_;  // released before their HEADERS left, and no longer counted
     std::string failure_;

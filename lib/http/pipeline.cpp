@@ -223,6 +223,7 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
             error.at(request.url.redacted());
             error.attempts = number;
             state.error = &error;
+            if (was_refused(error)) ++state.refusals;
             state.body_replayable = replayable(request);
             const RetryMoment moment{Clock::now(), std::chrono::system_clock::now(), random_() / 2147483647.0};
             state.silent = std::chrono::duration_cast<Milliseconds>(moment.now - heard);

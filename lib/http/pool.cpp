@@ -129,10 +129,16 @@ std::shared_ptr<Connection> Pool::use_spread(Host& host, Milliseconds limit) {
     return connection;
 }
 
+// An origin that has asked for HTTP/1.1 gets no more over what was opened before.
+std::size_t Pool::slots(const Host& host, const Connection& connection) {
+    const bool given_up = host.known == KnownProtocol::http1 && connection.protocol() == Protocol::http2;
+    return given_up ? 0 : connection.free_slots();
+}
+
 void Pool::look(const Host& host) {
     views_.clear();
     for (const auto& one : host.connections) {
-        views_.push_back({one->protocol(), one->free_slots(), one->draining, one->active()});
+        views_.push_back({one->protocol(), slots(host, *one), one->draining, one->active()});
     }
 }
 
@@ -257,7 +263,7 @@ void Pool::add(Host& host, std::unique_ptr<Stream> stream, const ConnectTimes& t
     if (shut_down_) return;
     const Route& route = host.route;
     const std::string peer = log_enabled(LogLevel::debug) ? stream->peer() : std::string();
-    const bool http2 = stream->alpn() == "h2" || speaks_h2c(route, options_.http2);
+    const bool http2 = stream->alpn() == "h2" || (route.offer_http2 && speaks_h2c(route, options_.http2));
     host.known = http2 ? KnownProtocol::http2 : KnownProtocol::http1;
     std::shared_ptr<Connection> connection;
     if (http2) {
@@ -295,6 +301,10 @@ void Pool::changed(Host& host, Connection& connection) {
         }
         return;
     }
+    if (connection.http1_required && host.route.offer_http2) {
+        host.known = KnownProtocol::http1;
+        host.route.offer_http2 = false;
+    }
     if (connection.slot_limit > 0) host.expected_slots = connection.slot_limit;
     const bool idle = connection.active() == 0;
     if (idle) {
@@ -313,7 +323,7 @@ void Pool::changed(Host& host, Connection& connection) {
 void Pool::wake(Host& host) {
     while (!host.waiters.empty() && !shut_down_) {
         std::size_t free = 0;
-        for (const auto& one : host.connections) free += one->free_slots();
+        for (const auto& one : host.connections) free += slots(host, *one);
         if (free == 0) break;
         Waiter& waiter = host.waiters.front();
         host.waiters.pop_front();

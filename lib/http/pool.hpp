@@ -65,6 +65,7 @@ class Pool {
     struct Host;
     struct Waiter;
     Host& host_of(const Url& url);
+    static std::size_t slots(const Host& host, const Connection& connection);
     void look(const Host& host);
     Plan plan(Host& host, std::size_t open_in_pool, std::size_t idle_elsewhere);
     std::shared_ptr<Connection> use(Host& host);

@@ -12,6 +12,8 @@ namespace hfhub::http {
 
 namespace {
 
+constexpr int max_refusals = 4;  // the request and three repetitions
+
 // Beyond any wait that is granted, small enough for arithmetic.
 constexpr std::uint64_t longest_seconds = 10ULL * 365 * 24 * 3600;
 
@@ -128,6 +130,7 @@ RetryDecision after_error(const RetryPolicy& policy, const Request& request, con
     if (attempt.was_malformed && dynamic_cast<const ProtocolError*>(&error) != nullptr) {
         return stop(std::string(error.what()) + "; again");
     }
+    if (attempt.refusals >= max_refusals) return stop(std::string(error.what()) + "; again and again");
     if (!may_repeat(request, error.maybe_processed)) {
         return stop(std::string(error.what()) + "; the server may have acted on the request, so it is not repeated");
     }
@@ -172,6 +175,11 @@ RetryDecision after_answer(const RetryPolicy& policy, const Request& request, co
 }
 
 }  // namespace
+
+bool was_refused(const TransportError& error) noexcept {
+    const bool lost = dynamic_cast<const ConnectionLostError*>(&error) != nullptr;
+    return lost && !error.maybe_processed && !error.stale_connection;
+}
 
 Milliseconds backoff(const RetryPolicy& policy, int attempt, double random) noexcept {
     const double most = std::ldexp(static_cast<double>(policy.base.count()), std::clamp(attempt - 1, 0, 1000));

@@ -38,12 +38,13 @@ struct RateLimit {
 
 /// One try of a request, and what came of it: an answer or an error.
 struct Attempt {
-    int number = 1;                         ///< 1 for the first try.
-    bool body_replayable = true;            ///< The body can be sent again from its start.
-    bool stale_retry_done = false;          ///< A stale connection was met and retried before in this request.
-    bool was_malformed = false;             ///< An answer that broke HTTP was met before in this request.
-    int status = 0;                         ///< Of the answer.
-    const Headers* headers = nullptr;       ///< Of the answer.
+    int number = 1;                    ///< 1 for the first try.
+    bool body_replayable = true;       ///< The body can be sent again from its start.
+    bool stale_retry_done = false;     ///< A stale connection was met and retried before in this request.
+    bool was_malformed = false;        ///< An answer that broke HTTP was met before in this request.
+    int refusals = 0;                  ///< How often the server sent the request away unprocessed, this try included.
+    int status = 0;                    ///< Of the answer.
+    const Headers* headers = nullptr;  ///< Of the answer.
     const TransportError* error = nullptr;  ///< Set where no answer came.
     Milliseconds silent{0};                 ///< Since the request began, or since its last answer.
 };
@@ -63,6 +64,9 @@ struct RetryDecision {
         false;  ///< The server named the wait: such a retry costs no budget, and others may wait with it.
     bool new_connection = false;  ///< A kept connection was stale: take a new one, not another kept one.
 };
+
+/// Whether the server sent the request away without acting on it (REFUSED_STREAM, GOAWAY).
+bool was_refused(const TransportError& error) noexcept;
 
 /// 408, 429, 500, 502, 503 and 504.
 constexpr bool retryable_status(int status) noexcept {

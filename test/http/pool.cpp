@@ -1,5 +1,6 @@
 #include "http/pool.hpp"
 
+#include "http/pipeline.hpp"
 #include "support/h2_peer.hpp"
 #include "support/loop.hpp"
 #include "support/no_descriptors.hpp"
@@ -310,6 +311,75 @@ TEST_CASE(
     CHECK(server.accepted() == 3);
     CHECK(most == 2);
     CHECK(f.pool->stats().active == 0);
+}
+
+TEST_CASE("an origin that asks for HTTP/1.1 gets it, from then on, and a POST reaches it once") {
+    std::atomic<int> refused = 0, posts = 0, others = 0;
+    Server server([&](Peer& peer) {
+        if (server.accepted() > 1) {
+            test::http1_answers([&](const test::ServerRequest& request) {
+                ++(request.method == "POST" ? posts : others);
+                return test::ok_answer("one");
+            })(peer);
+            return;
+        }
+        test::H2Peer h2;
+        h2.on_request = [&](test::H2Peer::Exchange& one) {
+            ++refused;
+            h2.reset(one.id, NGHTTP2_HTTP_1_1_REQUIRED);
+        };
+        test::serve_h2(peer, h2);
+    });
+    PoolOptions options;
+    options.http2 = Http2::prior_knowledge;
+    Fixture f(options);
+    Pipeline pipeline(*f.loop.waits, *f.transport, {});
+    for (const Method method : {Method::post, Method::get}) {
+        const auto send = [&]() -> awaitable<void> {
+            Request request = f.request_for(server.url());
+            request.method = method;
+            if (method == Method::post) request.body = std::string("x");
+            Response response = co_await pipeline.send(std::move(request));
+            CHECK(response.status == 200);
+            CHECK(response.protocol == Protocol::http1);
+            co_await read_all(response.body.get(), 100);
+        };
+        f.loop.run(send());
+    }
+    CHECK(refused == 1);
+    CHECK(posts == 1);
+    CHECK(others == 1);
+    CHECK(server.accepted() == 2);
+}
+
+TEST_CASE("HTTP/2: many cancelled requests wear out connections one after the other, and requests go on") {
+    std::atomic<int> most = 0;
+    Server server([&](Peer& peer) {
+        test::H2Peer h2;
+        h2.on_request = [&](test::H2Peer::Exchange& one) {
+            if (one.field(":path") == "/quick") h2.respond(one.id, 200, {}, "quick");
+        };
+        test::serve_h2(peer, h2, [&] {
+            int resets = 0;
+            for (const auto& [id, one] : h2.exchanges) resets += one.reset ? 1 : 0;
+            most = std::max<int>(most, resets);
+            return true;
+        });
+    });
+    PoolOptions options;
+    options.http2 = Http2::prior_knowledge;
+    Fixture f(options);
+    for (int i = 0; i < 350; ++i) {
+        std::string body;
+        const auto task = f.loop.start(f.fetch(f.request_for(server.url("/slow")), body));
+        REQUIRE(f.loop.until([&] { return f.pool->stats().active == 1; }));
+        f.loop.turn();
+        task->cancel();
+        REQUIRE(f.loop.until([&] { return task->done && f.pool->stats().active == 0; }));
+    }
+    CHECK(f.get(server.url("/quick")) == "quick");
+    CHECK(server.accepted() == 4);
+    CHECK(most <= 100);
 }
 
 TEST_CASE("HTTP/2: a connection that goes away is replaced while it still serves") {

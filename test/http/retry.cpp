@@ -332,6 +332,22 @@ TEST_CASE("a stale connection is retried at once, on a new connection, once") {
     CHECK(!decide(request_with(Method::post), attempt).retry);
 }
 
+TEST_CASE("a request that is refused again and again is repeated three times, each after a wait") {
+    ConnectionLostError refused("refused");
+    CHECK_FALSE(was_refused(refused));
+    refused.maybe_processed = false;
+    CHECK(was_refused(refused));
+    CHECK_FALSE(was_refused(ConnectError("no")));
+    Attempt attempt;
+    attempt.error = &refused;
+    for (attempt.refusals = 1; attempt.refusals <= 3; ++attempt.refusals) {
+        attempt.number = attempt.refusals;
+        CHECK(decide(request_with(Method::post), attempt).retry);
+        CHECK(decide(request_with(Method::post), attempt).wait > 0ms);
+    }
+    CHECK_FALSE(decide(request_with(Method::get), attempt).retry);
+}
+
 TEST_CASE("tries end at the smaller of both limits") {
     Request request = request_with(Method::get);
     CHECK(after_status(request, 503, {}, 5).retry);
