@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
 """What hfhub-fetch promises, flag by flag: fetch_contract.py --fetch BUILD/test/hfhub-fetch"""
-import argparse
 import gzip
 import os
-import pathlib
 import socket
 import sys
 import zlib
 
-from peers import Authority, Checks, Fetch, Folder, expect, free_port, installed
+from peers import Authority, Checks, Fetch, Folder, expect, free_port, installed, program_arguments
 from scripted_server import ScriptedServer
 
 TOKEN = "hf_secretsecretsecret"
@@ -234,9 +232,7 @@ class Contract:
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--fetch", type=pathlib.Path, required=True)
-    arguments = parser.parse_args()
+    arguments = program_arguments("--fetch")
     checks = Checks()
     with Folder() as folder, ScriptedServer() as server:
         contract = Contract(Fetch(arguments.fetch), server, folder, checks)

@@ -3,18 +3,16 @@
 
   fetch_resume.py --fetch BUILD/test/hfhub-fetch
 """
-import argparse
 import contextlib
 import email.utils
 import gzip
-import pathlib
 import random
 import socket
 import sys
 import threading
 import time
 
-from peers import Authority, Checks, Fetch, Folder, expect, free_port, installed
+from peers import Authority, Checks, Fetch, Folder, expect, free_port, installed, program_arguments
 from scripted_server import ScriptedServer
 
 QUICK = ("--retry-delay", "0.02")
@@ -251,9 +249,7 @@ class Resumption:
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--fetch", type=pathlib.Path, required=True)
-    arguments = parser.parse_args()
+    arguments = program_arguments("--fetch")
     checks = Checks()
     with Folder() as folder, ScriptedServer() as server:
         resumption = Resumption(Fetch(arguments.fetch), server, folder, checks)

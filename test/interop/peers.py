@@ -1,4 +1,5 @@
 """What the scripts of this folder share: servers of others, certificates, runs of hfhub-fetch, and checks."""
+import argparse
 import contextlib
 import dataclasses
 import json
@@ -14,6 +15,14 @@ import time
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
 SKIPPED = 77
+
+
+def program_arguments(*options):
+    """The paths of the programs under test, by these options."""
+    parser = argparse.ArgumentParser()
+    for option in options:
+        parser.add_argument(option, type=pathlib.Path, required=True)
+    return parser.parse_args()
 
 
 def installed(*names):

@@ -3,14 +3,12 @@
 
   proxies.py --fetch BUILD/test/hfhub-fetch
 """
-import argparse
 import glob
-import pathlib
 import socket
 import sys
 import urllib.parse
 
-from peers import SKIPPED, Authority, Checks, Fetch, Folder, eventually, expect, free_port, installed
+from peers import SKIPPED, Authority, Checks, Fetch, Folder, eventually, expect, free_port, installed, program_arguments
 
 USER, PASSWORD = "user", "pa:s/s%&word"
 LOGIN = f"{USER}:{urllib.parse.quote(PASSWORD, safe='')}"
@@ -205,9 +203,7 @@ class Proxies:
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--fetch", type=pathlib.Path, required=True)
-    arguments = parser.parse_args()
+    arguments = program_arguments("--fetch")
     here = installed("nginx", "squid", "tinyproxy", "nghttpx", "microsocks")
     if "nginx" not in here:
         return SKIPPED

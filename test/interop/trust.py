@@ -3,13 +3,11 @@
 
   trust.py --fetch BUILD/test/hfhub-fetch
 """
-import argparse
 import os
-import pathlib
 import subprocess
 import sys
 
-from peers import SKIPPED, Authority, Checks, Fetch, Folder, eventually, expect, free_port, installed
+from peers import SKIPPED, Authority, Checks, Fetch, Folder, eventually, expect, free_port, installed, program_arguments
 
 FILE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -129,9 +127,7 @@ class Trust:
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--fetch", type=pathlib.Path, required=True)
-    arguments = parser.parse_args()
+    arguments = program_arguments("--fetch")
     if not installed("nginx"):
         return SKIPPED
     checks = Checks()

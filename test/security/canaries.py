@@ -3,7 +3,6 @@
 
   canaries.py --fetch BUILD/test/hfhub-fetch --hf BUILD/hf
 """
-import argparse
 import hashlib
 import json
 import pathlib
@@ -14,7 +13,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "interop"))
 from any_host_proxy import AnyHostProxy  # noqa: E402
 from certificate_maker import Maker  # noqa: E402
-from peers import PATH, SANITIZERS, SKIPPED, Checks, Fetch, expect, installed  # noqa: E402
+from peers import PATH, SANITIZERS, SKIPPED, Checks, Fetch, expect, installed, program_arguments  # noqa: E402
 
 TOKEN = "hf_canaryTokenAAAAAAAAAAAAAAAAAAAAA1"
 SIGNED = ("X-Amz-Credential=canaryCred2&X-Amz-Signature=canarySig3&X-Amz-Security-Token=canaryTok4&Signature=canarySig5"
@@ -123,10 +122,7 @@ class Canaries:
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    for option in ("--fetch", "--hf"):
-        parser.add_argument(option, type=pathlib.Path, required=True)
-    arguments = parser.parse_args()
+    arguments = program_arguments("--fetch", "--hf")
     if not installed("openssl"):
         return SKIPPED
     checks = Checks()

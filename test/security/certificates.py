@@ -3,7 +3,6 @@
 
   certificates.py --fetch BUILD/test/hfhub-fetch
 """
-import argparse
 import concurrent.futures
 import pathlib
 import ssl
@@ -13,7 +12,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "interop"))
 from certificate_maker import Maker, der_names  # noqa: E402
-from peers import PATH, SKIPPED, Checks, Fetch, expect, installed  # noqa: E402
+from peers import PATH, SKIPPED, Checks, Fetch, expect, installed, program_arguments  # noqa: E402
 from tls_server import Listener, context_of, tls, tunnel  # noqa: E402
 
 V = ssl.TLSVersion
@@ -234,9 +233,7 @@ def examine(case, fetch, proxy, root):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--fetch", type=pathlib.Path, required=True)
-    fetch = Fetch(parser.parse_args().fetch)
+    fetch = Fetch(program_arguments("--fetch").fetch)
     if len(installed("openssl", "curl")) < 2:
         return SKIPPED
     checks = Checks()

@@ -4,7 +4,6 @@ outside of the folder that was meant, and nothing is asked for under a name that
 
   names.py --hf BUILD/hf
 """
-import argparse
 import base64
 import concurrent.futures
 import hashlib
@@ -17,7 +16,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "interop"))
 from listing_hub import COMMIT, ListingHub, content_of, git_sha1  # noqa: E402
 from name_table import bad_names, good_names, local_names  # noqa: E402
-from peers import SANITIZERS, Checks, expect  # noqa: E402
+from peers import SANITIZERS, Checks, expect, program_arguments  # noqa: E402
 
 
 def tree(folder):
@@ -184,9 +183,7 @@ def is_argument(name):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--hf", type=pathlib.Path, required=True)
-    names = Names(parser.parse_args().hf.resolve(), Checks())
+    names = Names(program_arguments("--hf").hf.resolve(), Checks())
     bad, own = bad_names(), local_names()
     # In the default run each name goes one of the four ways at least; in the long one, all.
     every = 1 if os.environ.get("HFHUB_LONG") else 2

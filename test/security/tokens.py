@@ -3,7 +3,6 @@
 
   tokens.py --fetch BUILD/test/hfhub-fetch --hf BUILD/hf
 """
-import argparse
 import hashlib
 import pathlib
 import subprocess
@@ -13,7 +12,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "interop"))
 from any_host_proxy import AnyHostProxy  # noqa: E402
 from certificate_maker import Maker  # noqa: E402
-from peers import PATH, SANITIZERS, SKIPPED, Checks, Fetch, expect, installed  # noqa: E402
+from peers import PATH, SANITIZERS, SKIPPED, Checks, Fetch, expect, installed, program_arguments  # noqa: E402
 
 SECRETS = {"authorization": "Bearer hf_canaryToken1", "cookie": "session=canary2", "x-api-key": "canary3",
            "x-amz-security-token": "canary4"}
@@ -201,10 +200,7 @@ class Tokens:
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    for option in ("--fetch", "--hf"):
-        parser.add_argument(option, type=pathlib.Path, required=True)
-    arguments = parser.parse_args()
+    arguments = program_arguments("--fetch", "--hf")
     if not installed("openssl"):
         return SKIPPED
     checks = Checks()
