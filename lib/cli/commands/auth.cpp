@@ -63,10 +63,10 @@ std::string ask_for_token() {
         std::getline(std::cin, token);
         return token;
     }
+    const NoEcho quiet;  // before the prompt: it drops what was typed ahead
     std::cerr << "A token can be made at https://huggingface.co/settings/tokens\n"
                  "Enter your token (it is not shown): "
               << std::flush;
-    const NoEcho quiet;
     std::getline(std::cin, token);
     std::cerr << "\n";
     return token;
