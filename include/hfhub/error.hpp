@@ -27,7 +27,7 @@
 //   ├── LocalEntryNotFoundError            not in the cache and not to be had
 //   ├── LocalTokenNotFoundError
 //   ├── FileMetadataError                  the server's headers do not describe a file
-//   ├── IntegrityError                     bytes do not match their hash or length; nothing was kept
+//   ├── IntegrityError                     bytes do not match their hash or length: expected and got; nothing was kept
 //   ├── IoError                            a local file or folder: path and reason
 //   ├── JsonError                          the answer is not the JSON that was expected
 //   ├── TextGenerationError                the model server reported an error
@@ -202,6 +202,17 @@ class RemoteEntryNotFoundError : public HfHubHttpError, public EntryNotFoundErro
     std::string_view type() const noexcept override { return "RemoteEntryNotFoundError"; }
 };
 
+/// What was fetched is not the file.
+class IntegrityError : public Error {
+  public:
+    using Error::Error;
+    IntegrityError(const std::string& message, std::string expected_value, std::string got_value, std::string file)
+        : Error(message), expected(std::move(expected_value)), got(std::move(got_value)), path(std::move(file)) {}
+    std::string_view type() const noexcept override { return "IntegrityError"; }
+    std::string expected, got;  ///< Hashes, or lengths in bytes; empty where it is another difference.
+    std::string path;           ///< Of the file on this machine that did not come to be; empty as above.
+};
+
 #define HFHUB_ERROR(Name, Base)                                           \
     class Name : public Base {                                            \
       public:                                                             \
@@ -210,7 +221,6 @@ class RemoteEntryNotFoundError : public HfHubHttpError, public EntryNotFoundErro
     }
 HFHUB_ERROR(LocalTokenNotFoundError, Error);
 HFHUB_ERROR(FileMetadataError, Error);
-HFHUB_ERROR(IntegrityError, Error);
 HFHUB_ERROR(IoError, Error);
 HFHUB_ERROR(JsonError, Error);
 HFHUB_ERROR(TextGenerationError, Error);

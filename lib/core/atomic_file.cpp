@@ -76,9 +76,11 @@ std::string random_suffix() {
     return text;
 }
 
-fs::path temporary_beside(const fs::path& path) {
-    return path.parent_path() / name_with_suffix(path.filename().string(), random_suffix());
+fs::path temporary_in(const fs::path& folder, const fs::path& path) {
+    return folder / name_with_suffix(path.filename().string(), random_suffix());
 }
+
+fs::path temporary_beside(const fs::path& path) { return temporary_in(path.parent_path(), path); }
 
 /// Deletes a temporary file unless it got its final name.
 class Removal {
@@ -205,7 +207,9 @@ std::optional<std::string> read_file_if_exists(const fs::path& path, std::size_t
 }
 
 void write_file_atomically(const fs::path& path, std::string_view bytes, WriteOptions options) {
-    OutputFile file(temporary_beside(path), OutputFile::Open::create_new, options.mode);
+    const fs::path& folder = options.temporary_folder;
+    const fs::path temporary = folder.empty() ? temporary_beside(path) : temporary_in(folder, path);
+    OutputFile file(temporary, OutputFile::Open::create_new, options.mode);
     Removal removal(file.path());
     file.write_at(0, std::as_bytes(std::span(bytes)));
     if (options.sync) file.sync();
@@ -254,10 +258,14 @@ bool try_symlink(const fs::path& target, const fs::path& link, MakeLink make_lin
     std::error_code error;
     if (fs::is_symlink(link, error) && fs::read_symlink(link, error) == relative) return true;
 
+    if (!make_link) make_link = ::symlink;
     const auto temporary = temporary_beside(link);
-    if ((make_link ? make_link : ::symlink)(relative.c_str(), temporary.c_str()) != 0) {
-        if (links_unsupported(errno) && ::access(link_folder.c_str(), W_OK) == 0) return false;
-        fail("link", link);
+    if (make_link(relative.c_str(), link.c_str()) == 0) return true;
+    const bool replaces = errno == EEXIST;
+    if (!replaces || make_link(relative.c_str(), temporary.c_str()) != 0) {
+        const int reason = errno;
+        if (links_unsupported(reason) && ::access(link_folder.c_str(), W_OK) == 0) return false;
+        fail("link", link, reason);
     }
     Removal removal(temporary);
     rename_over(temporary, link);
@@ -355,7 +363,15 @@ void OutputFile::truncate(std::uint64_t size) {
 }
 
 void OutputFile::sync() {
-    if (retried([&] { return ::fsync(descriptor_); }) != 0) fail("write", path_);
+    if (retried([&] { return ::fdatasync(descriptor_); }) != 0) fail("write", path_);
+}
+
+void OutputFile::begin_sync([[maybe_unused]] std::uint64_t offset,
+                            [[maybe_unused]] std::uint64_t bytes) const noexcept {
+#ifdef SYNC_FILE_RANGE_WRITE
+    const auto from = static_cast<off_t>(offset), length = static_cast<off_t>(bytes);
+    (void)::sync_file_range(descriptor_, from, length, SYNC_FILE_RANGE_WRITE);
+#endif
 }
 
 void OutputFile::close() {
@@ -364,8 +380,10 @@ void OutputFile::close() {
     if (descriptor >= 0 && ::close(descriptor) != 0 && errno != EINTR) fail("write", path_);
 }
 
-FileCopy::FileCopy(fs::path from, fs::path to)
-    : source_(std::move(from)), to_(std::move(to)), copy_(temporary_beside(to_), OutputFile::Open::create_new) {}
+FileCopy::FileCopy(fs::path from, fs::path to, fs::path temporary)
+    : source_(std::move(from)),
+      to_(std::move(to)),
+      copy_(temporary.empty() ? temporary_beside(to_) : std::move(temporary), OutputFile::Open::create_new) {}
 
 FileCopy::~FileCopy() {
     if (!done_) ::unlink(copy_.path().c_str());
@@ -375,8 +393,9 @@ bool FileCopy::step(std::uint64_t bytes) {
     while (bytes > 0) {
         const std::uint64_t copied = copy_.copy_at(position_, source_, bytes);
         if (copied == 0) {
+            if (position_ >= synced_from) copy_.sync();
             copy_.close();
-            rename_over(copy_.path(), to_);
+            move_file(copy_.path(), to_);
             done_ = true;
             return false;
         }

@@ -32,9 +32,11 @@ std::optional<std::string> read_file_if_exists(const std::filesystem::path& path
 struct WriteOptions {
     unsigned mode = 0666;  ///< Less the umask, from the first moment on.
     bool sync = false;     ///< Whether content and name are on the disk, not only in its cache, when the call returns.
+    /// Where the temporary file is; empty: beside the last one, where an interruption may leave it for all to see.
+    std::filesystem::path temporary_folder{};
 };
-/// Writes a temporary file in the same folder, which must exist, and renames it: readers see the former content or the
-/// new one, never a part. Throws FileError; then nothing has changed.
+/// Writes a temporary file on the same file system and renames it into its folder, which must exist: readers see the
+/// former content or the new one, never a part. Throws FileError; then nothing has changed.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes, WriteOptions options = {});
 
 /// As write_file_atomically for secrets: nobody but the owner can read the file at any time (0600), nor, once the call
@@ -51,7 +53,8 @@ void move_file(const std::filesystem::path& from, const std::filesystem::path& t
 /// FileError.
 void copy_file_atomically(const std::filesystem::path& from, const std::filesystem::path& to);
 
-/// Makes `link` a symbolic link to `target`, written relative to the link's folder; replaces what bears that name.
+/// Makes `link` a symbolic link to `target`, written relative to the link's folder; replaces what bears that name. An
+/// interruption leaves no other name behind unless something was to be replaced.
 /// False, with nothing changed, where the file system or the rights of the process allow no links: then copy or move.
 /// Throws FileError on any other failure. `make_link` stands in for symlink(2) in tests.
 using MakeLink = int (*)(const char* target, const char* link);
@@ -96,6 +99,11 @@ class InputFile {
     int descriptor_ = -1;
 };
 
+/// Files of at least so many bytes are on the disk before they get their name: a power cut soon after would leave the
+/// name and only some of the bytes. A smaller one is then empty at worst (its blocks are allocated at once, when they
+/// are written), which its readers can see; for many small files a wait each would be slow.
+inline constexpr std::uint64_t synced_from = std::uint64_t{1} << 20;
+
 /// A file that is being written, at any offset. Closed without a word by the destructor. Not thread-safe, except that
 /// write_at and read_at may run at once from several threads.
 class OutputFile {
@@ -133,6 +141,9 @@ class OutputFile {
     void truncate(std::uint64_t size);
     /// Waits until the content is on the disk. Throws FileError.
     void sync();
+    /// Lets the disk begin with these bytes, so that sync() takes less time. A hint: no effect where that is not to be
+    /// had.
+    void begin_sync(std::uint64_t offset, std::uint64_t bytes) const noexcept;
     /// Throws FileError where the system reports only now that bytes were lost.
     void close();
 
@@ -144,8 +155,8 @@ class OutputFile {
 /// A copy that is made in steps, so that one may think better of it in between: then nothing has changed.
 class FileCopy {
   public:
-    /// Throws FileError.
-    FileCopy(std::filesystem::path from, std::filesystem::path to);
+    /// `temporary` is the name until it is complete; empty: one beside the last one. Throws FileError.
+    FileCopy(std::filesystem::path from, std::filesystem::path to, std::filesystem::path temporary = {});
     FileCopy(const FileCopy&) = delete;
     FileCopy& operator=(const FileCopy&) = delete;
     ~FileCopy();

@@ -7,11 +7,13 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <random>
 #include <utility>
 
@@ -22,6 +24,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t max_soft_lock = 4096;
+constexpr std::size_t max_lock_list = std::size_t{16} << 20;
 
 bool flock_unsupported(int error) {
     return error == ENOSYS || error == ENOLCK || error == EOPNOTSUPP || error == EINVAL;
@@ -82,6 +85,26 @@ bool is_still_named(int descriptor, const fs::path& path) {
 
 }  // namespace
 
+std::optional<std::int64_t> flock_holder(std::string_view locks, std::uint64_t device, std::uint64_t inode) {
+    char wanted[64];
+    const int size = std::snprintf(wanted, sizeof wanted, " %02x:%02x:%llu ", ::major(device), ::minor(device),
+                                   static_cast<unsigned long long>(inode));
+    const std::string_view file(wanted, static_cast<std::size_t>(size));
+    constexpr std::string_view kind = ": FLOCK  ADVISORY  WRITE ";
+    while (!locks.empty()) {
+        const std::size_t end = std::min(locks.find('\n'), locks.size());
+        const std::string_view line = locks.substr(0, end);
+        locks.remove_prefix(std::min(end + 1, locks.size()));
+        // Those who wait have an arrow behind the colon.
+        const std::size_t at = line.find(kind);
+        if (at == line.npos || line.find(file) == line.npos) continue;
+        std::int64_t process = 0;
+        std::from_chars(line.data() + at + kind.size(), line.data() + line.size(), process);
+        if (process > 0) return process;
+    }
+    return std::nullopt;
+}
+
 FileLock::FileLock(fs::path lock_file, Flock flock, File file)
     : lock_file_(std::move(lock_file)),
       soft_file_(soft_lock_beside(lock_file_)),
@@ -134,6 +157,8 @@ FileLock::Attempt FileLock::try_flock() {
     } while (error == EINTR);
 
     if (error == 0 && is_still_named(descriptor, lock_file_)) {
+        // Others that wait tell by it since when.
+        if (file_ == File::created) (void)::futimens(descriptor, nullptr);
         descriptor_ = descriptor;
         process_ = ::getpid();
         state_ = State::flock;
@@ -231,10 +256,19 @@ bool FileLock::refresh() noexcept {
 
 std::optional<LockHolder> FileLock::holder() const {
     struct stat status{};
-    if (::stat(soft_file_.c_str(), &status) != 0) return std::nullopt;
-    const auto content = read_file_if_exists(soft_file_, max_soft_lock);
-    if (!content) return std::nullopt;
-    auto holder = parse_identity(*content);
+    LockHolder holder;
+    if (::stat(soft_file_.c_str(), &status) == 0) {
+        const auto content = read_file_if_exists(soft_file_, max_soft_lock);
+        if (!content) return std::nullopt;
+        holder = parse_identity(*content);
+    } else {
+        if (::stat(lock_file_.c_str(), &status) != 0) return std::nullopt;
+        const auto locks = read_file_if_exists("/proc/locks", max_lock_list);
+        const auto process = flock_holder(locks.value_or(""), status.st_dev, status.st_ino);
+        if (!process) return std::nullopt;
+        holder.process = *process;
+        holder.host = host_name();
+    }
     const auto age = std::chrono::system_clock::now() - modified(status);
     holder.age = std::max(std::chrono::duration_cast<std::chrono::seconds>(age), std::chrono::seconds(0));
     return holder;

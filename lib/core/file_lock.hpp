@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace hfhub {
 
@@ -14,6 +15,9 @@ struct LockHolder {
     std::string host;
     std::chrono::seconds age{0};  ///< Since its last sign of life.
 };
+
+/// The process that holds flock on that file, by the text of /proc/locks; nothing where none does. No I/O.
+std::optional<std::int64_t> flock_holder(std::string_view locks, std::uint64_t device, std::uint64_t inode);
 
 /// An advisory lock among processes and threads, in the manner and place of Python's filelock: flock on a file that
 /// stays when the lock is released. Where the file system has no flock, a file beside it that only one can create takes
@@ -49,7 +53,7 @@ class FileLock {
 
     bool owns_lock() const noexcept { return state_ != State::open; }
     bool is_soft() const noexcept { return state_ == State::soft; }
-    /// The holder of a soft lock; flock does not tell its own.
+    /// As far as it can be told: of flock by the kernel's list of locks, which has those of this machine only.
     std::optional<LockHolder> holder() const;
     const std::filesystem::path& path() const noexcept { return lock_file_; }
 

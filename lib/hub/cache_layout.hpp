@@ -12,6 +12,9 @@ namespace hfhub::hub {
 bool is_git_sha1(std::string_view text) noexcept;
 /// 64 lower-case hexadecimal digits.
 bool is_sha256(std::string_view text) noexcept;
+inline constexpr std::string_view git_sha1_of_nothing = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
+inline constexpr std::string_view sha256_of_nothing =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// Throws HfValidationError where the name, taken as a path below some folder on any system, could lead out of it or
 /// mean something other than a file: empty parts, "." and "..", parts of nothing but dots and blanks, absolute names,

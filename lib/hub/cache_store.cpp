@@ -67,6 +67,13 @@ std::optional<std::uint64_t> file_size_at(const fs::path& path) noexcept {
     return size;
 }
 
+bool lost_its_content(const fs::path& path) noexcept {
+    std::error_code error;
+    if (!fs::is_symlink(path, error) || fs::file_size(path, error) != 0 || error) return false;
+    const std::string etag = fs::read_symlink(path, error).filename().string();
+    return (is_git_sha1(etag) && etag != git_sha1_of_nothing) || (is_sha256(etag) && etag != sha256_of_nothing);
+}
+
 std::optional<std::string> read_ref(const RepoCache& cache, std::string_view revision) {
     const fs::path path = cache.ref(revision);
     std::error_code error;
@@ -84,7 +91,8 @@ void write_ref(const RepoCache& cache, std::string_view revision, std::string_vi
         const fs::path path = cache.ref(revision);
         require_below(path.parent_path(), cache.folder());
         make_directories(path.parent_path());
-        write_file_atomically(path, commit);
+        // A name below refs/ is a ref for whoever lists them, so an interruption may leave none that is temporary.
+        write_file_atomically(path, commit, {.sync = true, .temporary_folder = cache.folder()});
     } catch (const std::exception& error) {
         log(LogLevel::info, std::string("could not remember the commit of a revision: ") + error.what());
     }
@@ -96,7 +104,7 @@ void write_no_exist(const RepoCache& cache, std::string_view commit, std::string
         if (file_exists_at(path)) return;
         require_below(path.parent_path(), cache.folder());
         make_directories(path.parent_path());
-        write_file_atomically(path, "");
+        write_file_atomically(path, "", {.temporary_folder = cache.folder()});
     } catch (const std::exception& error) {
         log(LogLevel::warning, std::string("could not remember that a file does not exist: ") + error.what());
     }
@@ -125,7 +133,7 @@ CachedFile find_cached(const RepoCache& cache, std::string_view revision, std::s
         return found;
     }
     fs::path pointer = cache.pointer(commit, filename);
-    if (fs::is_regular_file(pointer, error)) found.path = std::move(pointer);
+    if (fs::is_regular_file(pointer, error) && !lost_its_content(pointer)) found.path = std::move(pointer);
     return found;
 }
 

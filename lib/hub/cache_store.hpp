@@ -24,6 +24,10 @@ bool file_exists_at(const std::filesystem::path& path) noexcept;
 /// Of a file, be it behind a link; nothing where there is none.
 std::optional<std::uint64_t> file_size_at(const std::filesystem::path& path) noexcept;
 
+/// Whether the link leads to an empty blob whose name is the hash of something else: after a power cut the name may be
+/// on the disk without the content.
+bool lost_its_content(const std::filesystem::path& pointer) noexcept;
+
 /// The commit that a branch or tag was at last; nothing where the cache does not know.
 std::optional<std::string> read_ref(const RepoCache& cache, std::string_view revision);
 /// Remembers it. Writes nothing where that is known already, or where the revision is the commit; failures are logged

@@ -17,8 +17,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto patient_timeout = 60s;
-constexpr std::string_view git_sha1_of_nothing = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
-constexpr std::string_view sha256_of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+constexpr http::Milliseconds first_descriptor_wait{50}, longest_descriptor_wait{1000};
+constexpr auto longest_without_descriptors = 60s;
 
 std::string url_of(const Client& client, const FileRequest& request) {
     return client.endpoint() + resolve_path(request.repo_type, request.repo_id, request.revision, request.filename);
@@ -151,6 +151,34 @@ PartContent part_content(const FileRequest& request, const FileDescription& file
     return {file.etag, file.size, request.verify_hash, request.check_disk_space};
 }
 
+namespace {
+
+bool is_lack_of_descriptors(const FileError& error) noexcept {
+    return error.code == std::errc::too_many_files_open || error.code == std::errc::too_many_files_open_in_system;
+}
+
+/// Other downloads, and whatever else has files open, may give some back.
+class DescriptorWait {
+  public:
+    explicit DescriptorWait(const Client& client) : client_(client) {}
+
+    /// To be asked first; false where it has lasted too long.
+    bool may_go_on() const { return http::Clock::now() < std::min(end_, client_.deadline()); }
+    awaitable<void> pause() {
+        http::Event event(client_.waits());
+        const http::Wake wake = co_await event.wait(std::min(http::Clock::now() + next_, client_.deadline()));
+        if (wake == http::Wake::cancelled) throw CancelledError();
+        next_ = std::min(next_ * 2, longest_descriptor_wait);
+    }
+
+  private:
+    Client client_;
+    http::Milliseconds next_ = first_descriptor_wait;
+    http::Clock::time_point end_ = http::Clock::now() + longest_without_descriptors;
+};
+
+}  // namespace
+
 awaitable<LocalFile> download_file(Client client, FileRequest request) {
     validate_request(request);
     const Environment& environment = client.environment();
@@ -158,14 +186,22 @@ awaitable<LocalFile> download_file(Client client, FileRequest request) {
     if (environment.etag_timeout_changed) request.etag_timeout = environment.etag_timeout;
     const auto shared = std::make_shared<const FileRequest>(std::move(request));
     const auto download = shared->local_dir.empty() ? download_to_cache : download_to_folder;
-    for (bool again = false;; again = true) {
+    DescriptorWait wait(client);
+    bool changed = false;
+    for (;;) {
+        bool lack = false;
         try {
             LocalFile file = co_await download(client, shared);
             co_return file;
         } catch (const ContentChanged& error) {
-            if (again) throw;
+            if (std::exchange(changed, true)) throw;
             log(LogLevel::info, std::string(error.what()) + "; asking for the present version");
+        } catch (const FileError& error) {
+            if (!is_lack_of_descriptors(error) || !wait.may_go_on()) throw;
+            log(LogLevel::info, std::string(error.what()) + "; waiting until files are closed");
+            lack = true;
         }
+        if (lack) co_await wait.pause();
     }
 }
 

@@ -2,6 +2,7 @@
 #include "http/workers.hpp"
 #include "hub/cache_store.hpp"
 #include "hub/download_job.hpp"
+#include "hub/part_name.hpp"
 
 #include <hfhub/error.hpp>
 
@@ -22,7 +23,7 @@ class CacheJob final : public DownloadJob {
     std::optional<LocalFile> cached_at(const std::string& commit) const {
         fs::path pointer = pointer_at(commit);
         const auto size = file_size_at(pointer);
-        if (!size) return std::nullopt;
+        if (!size || (*size == 0 && lost_its_content(pointer))) return std::nullopt;
         LocalFile file{pointer, std::nullopt};
         if (request->dry_run) {
             file.dry_run = DryRunFileInfo{commit, *size, request->filename, pointer, true, request->force_download};
@@ -44,7 +45,7 @@ class CacheJob final : public DownloadJob {
 
     LocalFile preview(const FileDescription& file) const {
         fs::path pointer = pointer_at(file.commit_hash);
-        const bool cached = file_exists_at(pointer) || file_exists_at(cache_.blob(file.etag));
+        const bool cached = is_whole(pointer, file) || is_whole(cache_.blob(file.etag), file);
         DryRunFileInfo info{file.commit_hash, file.size, request->filename,
                             pointer,          cached,    request->force_download || !cached};
         return {std::move(pointer), std::move(info)};
@@ -79,7 +80,7 @@ class CacheJob final : public DownloadJob {
             case CacheStep::use:
                 break;
             case CacheStep::link:
-                if (!link_pointer(blob, pointer, links_)) source.copy = std::make_shared<FileCopy>(blob, pointer);
+                if (!link_pointer(blob, pointer, links_)) source.copy = copy_of(blob, pointer, file);
                 break;
             case CacheStep::download:
                 source.part = std::make_shared<PartFile>(cache_.blobs(), file.etag, part_content(*request, file),
@@ -89,16 +90,32 @@ class CacheJob final : public DownloadJob {
     }
 
     void finish(const FileDescription& file, PartFile* part) const override {
-        if (part) publish(file, *part);
+        if (part) {
+            publish(file, *part);
+        } else {
+            delete_left_parts(find_left_parts(cache_.blobs(), file.etag), std::chrono::system_clock::now());
+        }
         write_ref(cache_, request->revision, file.commit_hash);
     }
 
   private:
+    /// Whatever an interruption leaves of it is a part like others.
+    std::shared_ptr<FileCopy> copy_of(const fs::path& blob, const fs::path& pointer,
+                                      const FileDescription& file) const {
+        return std::make_shared<FileCopy>(blob, pointer, cache_.blobs() / new_part_name(file.etag));
+    }
+
     fs::path pointer_at(const std::string& commit) const { return cache_.pointer(commit, request->filename); }
 
     CacheStep step(const FileDescription& file) const {
-        return cache_step(file_exists_at(pointer_at(file.commit_hash)), file_exists_at(cache_.blob(file.etag)),
+        return cache_step(is_whole(pointer_at(file.commit_hash), file), is_whole(cache_.blob(file.etag), file),
                           request->force_download);
+    }
+
+    /// Whether it is there, and as long as the Hub says.
+    static bool is_whole(const fs::path& path, const FileDescription& file) {
+        const auto size = file_size_at(path);
+        return size && (!file.size || *size == *file.size);
     }
 
     void publish(const FileDescription& file, PartFile& part) const {

@@ -6,6 +6,7 @@
 #include "hub/cache_store.hpp"
 #include "hub/download_job.hpp"
 #include "hub/local_folder.hpp"
+#include "hub/part_name.hpp"
 
 #include <hfhub/error.hpp>
 
@@ -108,7 +109,9 @@ class FolderJob final : public DownloadJob {
         }
         if (const auto cached = in_cache(file)) {
             forget_local_metadata(paths_);
-            source.copy = std::make_shared<FileCopy>(*cached, paths_.file);
+            // Whatever an interruption leaves of it is a part like others.
+            const fs::path part = paths_.part_folder() / new_part_name(paths_.part_stem(file.etag));
+            source.copy = std::make_shared<FileCopy>(*cached, paths_.file, part);
             return source;
         }
         source.part = std::make_shared<PartFile>(paths_.part_folder(), paths_.part_stem(file.etag),
@@ -120,6 +123,9 @@ class FolderJob final : public DownloadJob {
         if (part) {
             forget_local_metadata(paths_);
             part->publish(paths_.file);
+        } else {
+            const auto left = find_left_parts(paths_.part_folder(), paths_.part_stem(file.etag));
+            delete_left_parts(left, std::chrono::system_clock::now());
         }
         write_local_metadata(paths_, file.commit_hash, file.etag);
     }

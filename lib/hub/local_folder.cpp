@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t max_metadata = 4096;
+constexpr std::size_t max_name = 255;
 
 std::string_view take_line(std::string_view& text) {
     const std::size_t end = text.find('\n');
@@ -31,6 +32,13 @@ std::string_view take_line(std::string_view& text) {
     line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));
     line.remove_suffix(line.size() - (line.find_last_not_of(blanks) + 1));
     return line;
+}
+
+/// A name too long for the suffix is replaced as a whole, since two long names may differ only at their ends.
+fs::path with_suffix(const fs::path& path, std::string_view suffix) {
+    const std::string name = path.filename().string();
+    const bool fits = name.size() + suffix.size() <= max_name;
+    return path.parent_path() / ((fits ? name : sha256_hex(name)) + std::string(suffix));
 }
 
 double now_in_seconds() {
@@ -65,8 +73,8 @@ std::string format_local_metadata(const LocalMetadata& metadata) {
 
 LocalPaths::LocalPaths(const fs::path& local_dir, std::string_view filename) : root(local_dir), file(root / filename) {
     const fs::path kept = root / ".cache" / "huggingface" / "download" / filename;
-    metadata = kept.string() + ".metadata";
-    lock = kept.string() + ".lock";
+    metadata = with_suffix(kept, ".metadata");
+    lock = with_suffix(kept, ".lock");
 }
 
 std::string LocalPaths::part_stem(std::string_view etag) const {

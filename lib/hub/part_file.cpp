@@ -3,8 +3,8 @@
 #include "core/log.hpp"
 #include "hub/cache_layout.hpp"
 #include "hub/part_name.hpp"
+#include "hub/part_search.hpp"
 
-#include <dirent.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,11 +17,29 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::chrono::seconds abandoned_after{600};
+constexpr int most_makings = 100;
+constexpr std::uint64_t sync_step = std::uint64_t{16} << 20;
 constexpr std::size_t hash_block = std::size_t{1} << 20;
 
-struct CloseFolder {
-    void operator()(DIR* folder) const { ::closedir(folder); }
-};
+/// The lock on a part that is there; nothing where another has it.
+std::unique_ptr<FileLock> lock_existing(const fs::path& part, const PartLocks& locks) {
+    auto lock = std::make_unique<FileLock>(part, locks.flock, FileLock::File::existing);
+    if (!lock->try_lock()) return nullptr;
+    return lock;
+}
+
+/// What the lock that is held shows of it; nothing where it has gone meanwhile.
+std::optional<FoundPart> examine(const LeftPart& left, const FileLock& lock, const PartLocks& locks,
+                                 std::chrono::system_clock::time_point now) {
+    const auto identity = identity_of(left.path);
+    if (!identity || !identity->plain()) return std::nullopt;
+    FoundPart part;
+    part.bytes = identity->size;
+    part.from_this_host = left.from_this_host;
+    part.lock_excludes = lock.is_soft() || !lock_existing(left.path, locks);
+    part.idle = std::chrono::duration_cast<std::chrono::seconds>(now - identity->modified);
+    return part;
+}
 
 }  // namespace
 
@@ -31,9 +49,7 @@ bool may_take_over(const FoundPart& part, std::optional<std::uint64_t> size) noe
 }
 
 bool may_delete(const FoundPart& part) noexcept {
-    // An empty one may have been made this moment, and not be locked yet.
-    const bool unused = part.bytes > 0 && part.from_this_host;
-    return part.lock_excludes && (unused || part.idle >= abandoned_after);
+    return part.lock_excludes && (part.from_this_host || part.idle >= abandoned_after);
 }
 
 std::optional<std::uint64_t> free_space(const struct statvfs& status) noexcept {
@@ -41,11 +57,40 @@ std::optional<std::uint64_t> free_space(const struct statvfs& status) noexcept {
     return std::uint64_t{status.f_bavail} * status.f_frsize;
 }
 
+std::vector<LeftPart> find_left_parts(const fs::path& folder, std::string_view stem) {
+    std::vector<LeftPart> found;
+    for (const std::string& text : unfinished_names(folder)) {
+        const PartName name = read_part_name(text, stem);
+        if (!name.matches) continue;
+        fs::path part = folder / text;
+        const auto identity = identity_of(part);
+        if (!identity || !identity->plain()) continue;
+        found.push_back({std::move(part), name.from_this_host, identity->size});
+    }
+    std::sort(found.begin(), found.end(), [](const LeftPart& a, const LeftPart& b) { return a.bytes > b.bytes; });
+    return found;
+}
+
+void delete_left_parts(const std::vector<LeftPart>& parts, std::chrono::system_clock::time_point now,
+                       PartLocks locks) noexcept {
+    for (const LeftPart& left : parts) {
+        try {
+            const auto lock = lock_existing(left.path, locks);
+            if (!lock) continue;
+            const auto part = examine(left, *lock, locks, now);
+            if (part && may_delete(*part)) ::unlink(left.path.c_str());
+        } catch (const std::exception&) {
+            // They take room, no more.
+        }
+    }
+}
+
 PartFile::PartFile(const fs::path& folder, std::string_view stem, PartContent content, bool resume, PartLocks locks)
     : content_(std::move(content)), locks_(locks) {
     try {
         make(folder, stem);
-        left_ = find_left(folder, stem);
+        left_ = find_left_parts(folder, stem);
+        std::erase_if(left_, [this](const LeftPart& left) { return left.path == path(); });
         if (resume && is_hashable()) take_over();
         check_space(folder);
         start_hash();
@@ -59,7 +104,11 @@ PartFile::~PartFile() { leave(); }
 
 void PartFile::leave() noexcept {
     if (published_ || lost_ || path().empty()) return;
-    if (!keep_ || position_ == 0 || !is_hashable()) ::unlink(path().c_str());
+    if (!keep_ || position_ == 0 || !is_hashable()) {
+        ::unlink(path().c_str());
+    } else {
+        forget_unfinished_names(path().parent_path());
+    }
 }
 
 bool PartFile::is_hashable() const noexcept {
@@ -67,50 +116,19 @@ bool PartFile::is_hashable() const noexcept {
 }
 
 void PartFile::make(const fs::path& folder, std::string_view stem) {
-    file_ = OutputFile(folder / new_part_name(stem), OutputFile::Open::create_new);
-    made_at_ = file_.identity().modified;
-    try {
-        lock_ = lock_existing(path());
-    } catch (const FileError&) {
-        // No locks here: others wait until the part looks abandoned.
+    // Before it is locked, another process may look at it, and delete it as one that was left empty.
+    for (int tries = 0; tries < most_makings; ++tries) {
+        file_ = OutputFile(folder / new_part_name(stem), OutputFile::Open::create_new);
+        made_at_ = file_.identity().modified;
+        try {
+            lock_ = lock_existing(path(), locks_);
+        } catch (const FileError&) {
+            return;  // no locks here: others wait until the part looks abandoned
+        }
+        if (lock_) return;
+        ::unlink(path().c_str());
     }
-}
-
-/// Other parts of the same content that hold anything, largest first, and those that were left empty.
-std::vector<PartFile::Left> PartFile::find_left(const fs::path& folder, std::string_view stem) const {
-    std::vector<Left> found;
-    const std::unique_ptr<DIR, CloseFolder> entries(::opendir(folder.c_str()));
-    if (!entries) return found;
-    // A cache folder may hold many files; fs::directory_iterator would make a path of each.
-    while (const dirent* entry = ::readdir(entries.get())) {
-        const PartName name = read_part_name(entry->d_name, stem);
-        if (!name.matches) continue;
-        fs::path part = folder / entry->d_name;
-        const auto identity = identity_of(part);
-        if (part == path() || !identity || !identity->plain()) continue;
-        found.push_back({std::move(part), name.from_this_host, identity->size});
-    }
-    std::sort(found.begin(), found.end(), [](const Left& a, const Left& b) { return a.bytes > b.bytes; });
-    return found;
-}
-
-/// The lock on a part that is there; nothing where another has it.
-std::unique_ptr<FileLock> PartFile::lock_existing(const fs::path& part) const {
-    auto lock = std::make_unique<FileLock>(part, locks_.flock, FileLock::File::existing);
-    if (!lock->try_lock()) return nullptr;
-    return lock;
-}
-
-/// What the lock that is held shows of it; nothing where it has gone meanwhile.
-std::optional<FoundPart> PartFile::examine(const Left& left, const FileLock& lock) const {
-    const auto identity = identity_of(left.path);
-    if (!identity || !identity->plain()) return std::nullopt;
-    FoundPart part;
-    part.bytes = identity->size;
-    part.from_this_host = left.from_this_host;
-    part.lock_excludes = lock.is_soft() || !lock_existing(left.path);
-    part.idle = std::chrono::duration_cast<std::chrono::seconds>(file_system_time() - identity->modified);
-    return part;
+    throw FileError("lock", path(), std::make_error_code(std::errc::resource_unavailable_try_again));
 }
 
 void PartFile::take_over() {
@@ -126,10 +144,10 @@ void PartFile::take_over() {
 }
 
 /// Moves the other part over this one, which has a name that nobody else uses.
-bool PartFile::try_take_over(const Left& left) {
-    auto lock = lock_existing(left.path);
+bool PartFile::try_take_over(const LeftPart& left) {
+    auto lock = lock_existing(left.path, locks_);
     if (!lock) return false;
-    const std::optional<FoundPart> part = examine(left, *lock);
+    const std::optional<FoundPart> part = examine(left, *lock, locks_, file_system_time());
     if (!part || !may_take_over(*part, content_.size)) return false;
     // A soft lock belongs to the name, flock to the file.
     if (lock->is_soft() && !lock_) return false;
@@ -145,34 +163,29 @@ bool PartFile::try_take_over(const Left& left) {
     return true;
 }
 
-/// Parts of which this content has no more use, as far as nobody is writing to them.
-void PartFile::delete_left() const noexcept {
-    for (const Left& left : left_) {
-        try {
-            const auto lock = lock_existing(left.path);
-            if (!lock) continue;
-            const auto part = examine(left, *lock);
-            if (part && may_delete(*part)) ::unlink(left.path.c_str());
-        } catch (const std::exception&) {
-            // They take room, no more.
-        }
-    }
-}
-
 /// "Now" by the clock that stamps the files.
 std::chrono::system_clock::time_point PartFile::file_system_time() const {
     const auto since = std::chrono::steady_clock::now() - made_;
     return made_at_ + std::chrono::duration_cast<std::chrono::system_clock::duration>(since);
 }
 
-void PartFile::check_space(const fs::path& folder) const {
+std::uint64_t PartFile::missing() const noexcept {
+    const std::uint64_t size = content_.size.value_or(0);
+    return size - std::min(position_, size);
+}
+
+void PartFile::check_space(const fs::path& folder) {
     struct statvfs status{};
     if (!content_.check_disk_space || !content_.size || ::statvfs(folder.c_str(), &status) != 0) return;
-    const std::uint64_t wanted = *content_.size - std::min(position_, *content_.size);
     const auto free = free_space(status);
-    if (!free || *free >= wanted) return;
-    throw FileError("store " + std::to_string(wanted) + " more bytes (" + std::to_string(*free) + " are free) in",
-                    folder, std::make_error_code(std::errc::no_space_on_device));
+    const std::uint64_t device = file_.identity().device;
+    if (!free || claim_.try_claim(device, missing(), *free)) return;
+    const std::uint64_t by_others = SpaceClaim::claimed(device);
+    const std::string others =
+        by_others == 0 ? "" : ", " + std::to_string(by_others) + " of them for other files that are being fetched";
+    throw FileError(
+        "store " + std::to_string(missing()) + " more bytes (" + std::to_string(*free) + " are free" + others + ") in",
+        folder, std::make_error_code(std::errc::no_space_on_device));
 }
 
 void PartFile::start_hash() {
@@ -210,19 +223,26 @@ void PartFile::append(std::span<const std::byte> bytes) {
     hasher_.update(bytes);
     position_ += bytes.size();
     hashed_ = position_;
+    claim_.resize(missing());
+    if (position_ - sync_begun_ < sync_step) return;
+    file_.begin_sync(sync_begun_, position_ - sync_begun_);
+    sync_begun_ = position_;
 }
 
 void PartFile::restart() {
     require_ownership();
     file_.truncate(0);
-    position_ = 0;
+    position_ = sync_begun_ = 0;
+    claim_.resize(missing());
     start_hash();
 }
 
 void PartFile::verify() {
     if (content_.size && *content_.size != position_) {
-        throw IntegrityError(path().string() + " has " + std::to_string(position_) + " bytes instead of " +
-                             std::to_string(*content_.size) + ": the server sent something else");
+        const std::string got = std::to_string(position_), expected = std::to_string(*content_.size);
+        throw IntegrityError(
+            path().string() + " has " + got + " bytes instead of " + expected + ": the server sent something else",
+            expected, got, path().string());
     }
     if (file_.size() != position_) {
         throw IntegrityError(path().string() + " was changed while it was written; try again");
@@ -237,17 +257,19 @@ void PartFile::verify() {
     const std::string got = hasher_.hex();
     if (got == content_.etag) return;
     throw IntegrityError("the content of " + path().string() + " has the hash " + got + " instead of " + content_.etag +
-                         ": it was altered on its way; try again, or check proxies in between");
+                             ": it was altered on its way; try again, or check proxies in between",
+                         content_.etag, got, path().string());
 }
 
 void PartFile::publish(const fs::path& target) {
     require_ownership();
     const fs::path from = path();
+    if (position_ >= synced_from) file_.sync();
     file_.close();
     move_file(from, target);
     published_ = true;
     if (lock_) lock_->unlock();
-    delete_left();
+    delete_left_parts(left_, file_system_time(), locks_);
 }
 
 void PartFile::keep_alive() {

@@ -12,6 +12,7 @@
 #include "core/atomic_file.hpp"
 #include "core/digest.hpp"
 #include "core/file_lock.hpp"
+#include "hub/space_claim.hpp"
 
 #include <sys/statvfs.h>
 
@@ -57,6 +58,18 @@ struct PartLocks {
     std::chrono::milliseconds look_interval{15'000};
 };
 
+/// An unfinished file that somebody has left.
+struct LeftPart {
+    std::filesystem::path path;
+    bool from_this_host = false;
+    std::uint64_t bytes = 0;
+};
+/// Of one content, largest first.
+std::vector<LeftPart> find_left_parts(const std::filesystem::path& folder, std::string_view stem);
+/// Deletes those that nobody is writing to.
+void delete_left_parts(const std::vector<LeftPart>& parts, std::chrono::system_clock::time_point now,
+                       PartLocks locks = {}) noexcept;
+
 class PartFile {
   public:
     /// Takes over a part of the same content, or makes one; `resume` false never takes over. Throws FileError, also
@@ -86,8 +99,8 @@ class PartFile {
     void restart();
     /// Throws IntegrityError where length or hash are not what they should be.
     void verify();
-    /// Gives the file its last name, and deletes what earlier transfers of the content have left. Throws FileError, and
-    /// IoError where another process has taken the part over.
+    /// Gives the file its last name, under which it survives a power cut (see synced_from), and deletes what earlier
+    /// transfers of the content have left. Throws FileError, and IoError where another process has taken the part over.
     void publish(const std::filesystem::path& target);
     /// The destructor will delete it, or not.
     void discard() noexcept { keep_ = false; }
@@ -99,23 +112,15 @@ class PartFile {
     void keep_alive();
 
   private:
-    struct Left {
-        std::filesystem::path path;
-        bool from_this_host = false;
-        std::uint64_t bytes = 0;
-    };
     void make(const std::filesystem::path& folder, std::string_view stem);
-    std::vector<Left> find_left(const std::filesystem::path& folder, std::string_view stem) const;
     void take_over();
-    bool try_take_over(const Left& left);
-    void delete_left() const noexcept;
-    std::optional<FoundPart> examine(const Left& left, const FileLock& lock) const;
-    std::unique_ptr<FileLock> lock_existing(const std::filesystem::path& path) const;
+    bool try_take_over(const LeftPart& left);
     std::chrono::system_clock::time_point file_system_time() const;
     void require_ownership();
     void leave() noexcept;
     void start_hash();
-    void check_space(const std::filesystem::path& folder) const;
+    std::uint64_t missing() const noexcept;
+    void check_space(const std::filesystem::path& folder);
     bool is_hashable() const noexcept;
 
     PartContent content_;
@@ -123,9 +128,10 @@ class PartFile {
     OutputFile file_;
     std::unique_ptr<FileLock> lock_;
     std::shared_ptr<FileLock> guard_;
-    std::vector<Left> left_;  ///< Other parts of the content.
+    std::vector<LeftPart> left_;  ///< Other parts of the content.
+    SpaceClaim claim_;
     Hasher hasher_;
-    std::uint64_t position_ = 0, hashed_ = 0;
+    std::uint64_t position_ = 0, hashed_ = 0, sync_begun_ = 0;
     bool keep_ = true, published_ = false, lost_ = false;
     std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now(), alive_ = made_;
     std::chrono::system_clock::time_point made_at_{};  ///< By the file system's clock.

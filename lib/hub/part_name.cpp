@@ -13,7 +13,6 @@ namespace hfhub::hub {
 
 namespace {
 
-constexpr std::string_view suffix = ".incomplete";
 constexpr std::size_t digits = 8;
 constexpr std::size_t max_id = 4096;
 
@@ -64,13 +63,14 @@ std::string new_part_name(std::string_view stem, const PartHost& host) {
     char random[digits + 1];
     std::snprintf(random, sizeof random, "%08x", static_cast<unsigned>(std::random_device()()));
     return std::string(stem) + "." + or_nothing(host.boot) + "-" + or_nothing(host.machine) + "-" + random +
-           std::string(suffix);
+           std::string(part_suffix);
 }
 
 PartName read_part_name(std::string_view name, std::string_view stem, const PartHost& host) {
     PartName read;
-    if (!name.starts_with(stem) || !name.ends_with(suffix) || name.size() < stem.size() + suffix.size()) return read;
-    std::string_view tags = name.substr(stem.size(), name.size() - stem.size() - suffix.size());
+    if (!name.starts_with(stem) || !name.ends_with(part_suffix) || name.size() < stem.size() + part_suffix.size())
+        return read;
+    std::string_view tags = name.substr(stem.size(), name.size() - stem.size() - part_suffix.size());
     if (tags.empty()) return {true, false};
     if (tags.front() != '.') return read;
     tags.remove_prefix(1);

@@ -15,6 +15,8 @@ struct PartHost {
 PartHost make_part_host(std::string_view boot_id, std::string_view machine_id, std::string_view host_name);
 const PartHost& this_part_host();
 
+inline constexpr std::string_view part_suffix = ".incomplete";
+
 /// "STEM.BOOT-MACHINE-RANDOM.incomplete".
 std::string new_part_name(std::string_view stem, const PartHost& host = this_part_host());
 

@@ -21,6 +21,7 @@ constexpr std::uint64_t least_left = 64 << 20;
 constexpr double fast_enough = 300 * mebibyte;  // bytes per second
 constexpr double least_seconds = 3;             // for what is left
 constexpr double worthwhile_gain = 1.25;
+constexpr int most_tries = 6;  // of a part
 constexpr double seconds_of_part = 1, seconds_of_round = 3;
 constexpr std::uint64_t least_part = 1 << 20, largest_part = 8 << 20;
 
@@ -77,28 +78,52 @@ awaitable<void> wait_for_turn(Stretch& stretch, std::size_t index) {
     }
 }
 
-awaitable<void> fetch_part(std::shared_ptr<Stretch> stretch, std::size_t index) {
+/// One of the parts, and what of it has come and was handed on.
+struct Part {
+    Part(const Stretch& stretch, std::size_t number)
+        : index(number),
+          first(stretch.first_of(number)),
+          size(static_cast<std::size_t>(stretch.end_of(number) - first)),
+          bytes(std::make_unique_for_overwrite<std::byte[]>(size)) {}
+
+    std::span<std::byte> room() const { return {bytes.get() + filled, size - filled}; }
+    std::span<const std::byte> arrived() const { return {bytes.get() + taken, filled - taken}; }
+
+    std::size_t index;
+    std::uint64_t first;
+    std::size_t size, filled = 0, taken = 0;
+    std::unique_ptr<std::byte[]> bytes;
+};
+
+/// Asks for what is missing.
+awaitable<void> receive(std::shared_ptr<Stretch> stretch, std::shared_ptr<Part> part) {
     const RangeJob& job = stretch->job;
-    const std::uint64_t first = stretch->first_of(index), end = stretch->end_of(index);
-    http::Request request = job.request(first, end - 1);
+    const std::uint64_t from = part->first + part->filled, last = part->first + part->size - 1;
+    http::Request request = job.request(from, last);
     http::Response response = co_await stretch->client.send(std::move(request));
-    require_part(job, first, end - 1, response);
-    const auto size = static_cast<std::size_t>(end - first);
-    const auto bytes = std::make_unique_for_overwrite<std::byte[]>(size);
-    std::size_t filled = 0, taken = 0;
-    while (filled < size) {
-        const std::span<std::byte> room(bytes.get() + filled, size - filled);
-        const std::size_t n = co_await http::read_some(response.body.get(), room);
-        if (n == 0) throw TruncatedError(first + filled, end);
-        filled += n;
-        if (stretch->turn != index) continue;
-        const std::span<const std::byte> arrived(bytes.get() + taken, filled - taken);
-        co_await job.take(arrived);
-        taken = filled;
+    require_part(job, from, last, response);
+    while (part->filled < part->size) {
+        const std::size_t n = co_await http::read_some(response.body.get(), part->room());
+        if (n == 0) throw TruncatedError(part->first + part->filled, last + 1);
+        part->filled += n;
+        if (stretch->turn != part->index) continue;
+        co_await job.take(part->arrived());
+        part->taken = part->filled;
+    }
+}
+
+awaitable<void> fetch_part(std::shared_ptr<Stretch> stretch, std::size_t index) {
+    const auto part = std::make_shared<Part>(*stretch, index);
+    for (int tries = 1; part->filled < part->size; ++tries) {
+        const std::size_t before = part->filled;
+        try {
+            co_await receive(stretch, part);
+        } catch (const TransportError&) {
+            if (part->filled == before || tries == most_tries) throw;
+        }
     }
     if (stretch->turn != index) co_await wait_for_turn(*stretch, index);
-    const std::span<const std::byte> rest(bytes.get() + taken, filled - taken);
-    if (!rest.empty()) co_await job.take(rest);
+    if (!part->arrived().empty()) co_await stretch->job.take(part->arrived());
     stretch->next();
 }
 

@@ -53,9 +53,10 @@ struct RangeJob {
     std::function<awaitable<void>(std::span<const std::byte>)> take{};
 };
 
-/// Fetches it and hands it on in order; at most `streams` parts are in memory. The first failure ends it: what was
-/// taken is a beginning without gaps. Throws TransportError, also where the server does not answer with the part that
-/// was asked for.
+/// Fetches it and hands it on in order; at most `streams` parts are in memory. A part that is cut is gone on with where
+/// it broke, a few times as long as each try brings some of it. The first other failure ends all: what was taken is a
+/// beginning without gaps. Throws TransportError, also where the server does not answer with the part that was asked
+/// for.
 awaitable<void> fetch_ranges(Client client, RangeJob job);
 
 }  // namespace hfhub::hub

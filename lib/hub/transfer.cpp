@@ -11,6 +11,7 @@
 #include "hub/cache_layout.hpp"
 #include "hub/file_metadata.hpp"
 #include "hub/range_answer.hpp"
+#include "hub/range_memory.hpp"
 #include "hub/ranges.hpp"
 #include "hub/write_behind.hpp"
 
@@ -33,6 +34,7 @@ constexpr int max_file_redirects = 5;
 constexpr auto young_url = 30s;
 constexpr auto progress_interval = 100ms;
 constexpr auto paced_after = 1s;
+constexpr std::uint64_t least_range_memory = std::uint64_t{16} << 20;
 constexpr std::size_t max_error_body = 64 * 1024;
 constexpr std::uint64_t hashed_at_once = std::uint64_t{64} << 20;
 
@@ -85,6 +87,9 @@ class Transfer {
     awaitable<void> receive_ranges();
     http::Request range_request(std::uint64_t first, std::uint64_t last) const;
     awaitable<void> write(std::span<const std::byte> bytes);
+    awaitable<void> begin_again(bool other);
+    std::size_t skip(std::span<std::byte> bytes);
+    awaitable<void> end_of_body();
     awaitable<void> drop();
     awaitable<void> pause();
     bool may_refresh(const http::Response& response) const;
@@ -98,6 +103,7 @@ class Transfer {
     std::shared_ptr<PartFile> part_;
     std::unique_ptr<WriteBehind> writer_;
     std::uint64_t position_, furthest_;
+    std::uint64_t skip_ = 0;  // of the body, which begins with what is there already
     std::optional<std::uint64_t> size_;
     std::string validator_;
     bool ended_ = false;       // the body's end is the file's
@@ -194,15 +200,16 @@ awaitable<void> Transfer::attempt() {
             break;
     }
     const std::string_view etag = response.headers.value("etag");
-    const bool other = held > 0 && !validator_.empty() && is_strong_etag(etag) && etag != validator_;
-    if (other && decision.use == AnswerUse::append && !is_checked_by_hash(part_->content())) {
+    const bool other = !validator_.empty() && is_strong_etag(etag) && etag != validator_;
+    if (other && held > 0 && decision.use == AnswerUse::append && !is_checked_by_hash(part_->content())) {
         // Some servers know Range but not If-Range, and here no hash would tell a mixture.
         validator_.clear();
         co_await drop();
         co_return;
     }
     if (position_ > 0 && held == 0) decision.use = AnswerUse::restart;
-    if (decision.use == AnswerUse::restart) co_await drop();
+    skip_ = 0;
+    if (decision.use == AnswerUse::restart) co_await begin_again(other);
     whole_only_ = false;
     answered_ = true;
     validator_ = is_strong_etag(etag) && !decision.encoded ? std::string(etag) : std::string();
@@ -239,6 +246,7 @@ awaitable<void> Transfer::receive(http::Body body) {
             result.bytes = co_await body->wait(room);
             if (result.bytes == 0) continue;
         }
+        if (skip_ > 0) result.bytes = skip(room.first(result.bytes));
         writer_->filled(result.bytes);
         position_ += result.bytes;
         if (size_ && position_ > *size_) {
@@ -248,19 +256,44 @@ awaitable<void> Transfer::receive(http::Body body) {
         }
         moved_on();
     }
-    if (!size_) {
-        ended_ = true;
-    } else if (position_ < *size_) {
-        // Framing that ends anywhere, or less than was asked for: the rest is asked for again.
-        throw TruncatedError(position_, *size_);
+    co_await end_of_body();
+}
+
+/// What the whole body is to begin with is there: it stays until the hash tells, lest a wrong answer costs it. Without
+/// a hash, or where the server says that it is another file, it goes.
+awaitable<void> Transfer::begin_again(bool other) {
+    if (other || !is_checked_by_hash(part_->content())) {
+        co_await drop();
+    } else {
+        skip_ = position_;
     }
+}
+
+/// Leaves out the first bytes, as many as are to be skipped; returns how many are left.
+std::size_t Transfer::skip(std::span<std::byte> bytes) {
+    const auto known = static_cast<std::size_t>(std::min<std::uint64_t>(skip_, bytes.size()));
+    skip_ -= known;
+    std::copy(bytes.begin() + static_cast<std::ptrdiff_t>(known), bytes.end(), bytes.begin());
+    return bytes.size() - known;
+}
+
+awaitable<void> Transfer::end_of_body() {
+    // Framing that ends anywhere, or less than was asked for: the rest is asked for again.
+    if (size_ && position_ < *size_) throw TruncatedError(position_ - skip_, *size_);
+    if (skip_ == 0) {
+        ended_ = true;
+        co_return;
+    }
+    if (discarded_) throw TruncatedError(position_ - skip_, position_);
+    discarded_ = true;
+    co_await drop();
 }
 
 /// After a while of one stream, when its pace is known.
 bool Transfer::may_split() const {
     if (!ranges_ || one_piece_ || !size_) return false;
     const std::chrono::duration<double> time = moved_at_ - body_began_;
-    if (time < paced_after || moved_at_ < body_began_) return false;
+    if (time < paced_after || moved_at_ < body_began_ || RangeMemory::left() < least_range_memory) return false;
     return ranges_may_help(static_cast<double>(position_ - body_begin_) / time.count(), *size_ - position_);
 }
 
@@ -268,12 +301,16 @@ bool Transfer::may_split() const {
 awaitable<void> Transfer::receive_ranges() {
     const std::chrono::duration<double> time = moved_at_ - body_began_;
     RangePace pace(static_cast<double>(position_ - body_begin_) / time.count());
+    RangeMemory memory;
     one_piece_ = true;  // until it went well
     while (position_ < *size_ && pace.streams() > 1) {
+        std::size_t streams = pace.streams();
+        while (streams > 1 && !memory.try_take(streams * pace.part_size())) streams /= 2;
+        if (streams == 1) break;
         RangeJob job{.name = request_.name, .etag = part_->content().etag, .first = position_, .size = *size_};
         job.end = pace.settled() ? *size_ : std::min(*size_, position_ + pace.round_size());
         job.part_size = pace.part_size();
-        job.streams = pace.streams();
+        job.streams = streams;
         job.request = [this](std::uint64_t first, std::uint64_t last) { return range_request(first, last); };
         job.take = [this](std::span<const std::byte> bytes) { return write(bytes); };
         const std::uint64_t before = position_;
@@ -352,6 +389,7 @@ awaitable<void> Transfer::drop() {
 
 awaitable<void> Transfer::restart() {
     co_await drop();
+    skip_ = 0;
     ended_ = answered_ = whole_only_ = ranges_ = one_piece_ = false;
     validator_.clear();
     tries_ = 0;

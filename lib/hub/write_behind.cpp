@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t buffer_size = 256 * 1024;
 constexpr std::size_t max_buffers = 4;
+constexpr std::chrono::seconds longest_held{1};  // so that a process that is killed loses little of a slow transfer
 
 struct Buffer {
     std::unique_ptr<std::byte[]> bytes;
@@ -31,6 +32,7 @@ struct WriteBehind::State {
     std::shared_ptr<PartFile> part;
     http::Event changed;
     std::optional<Buffer> current;
+    http::Clock::time_point handed_on = http::Clock::now();
     Buffers full, free;
     std::size_t size_of_buffers, made = 0;
     bool writing = false;
@@ -107,7 +109,10 @@ awaitable<void> WriteBehind::wait() {
 void WriteBehind::filled(std::size_t bytes) {
     Buffer& buffer = *state_->current;
     buffer.used += bytes;
-    if (buffer.used < buffer.size) return;
+    const auto now = http::Clock::now();
+    const bool wait = buffer.used == 0 || now - state_->handed_on < longest_held;
+    if (buffer.used < buffer.size && wait) return;
+    state_->handed_on = now;
     state_->full.push_back(std::move(buffer));
     state_->current.reset();
     State::start(state_);

@@ -262,6 +262,30 @@ TEST_CASE("links are relative and replace what is there") {
     CHECK(code_of([&] { try_symlink(folder / "blobs" / "x", folder / "missing" / "f"); }) == ENOENT);
 }
 
+TEST_CASE("a new link has its name from the first moment on") {
+    const TemporaryFolder folder;
+    static std::vector<std::string> made;
+    made.clear();
+    const MakeLink note = [](const char* target, const char* link) {
+        made.emplace_back(link);
+        return ::symlink(target, link);
+    };
+    CHECK(try_symlink(folder / "x", folder / "link", note));
+    CHECK(made == std::vector<std::string>{folder / "link"});
+}
+
+TEST_CASE("a temporary file may be in another folder") {
+    const TemporaryFolder folder;
+    make_directories(folder / "refs");
+    make_directories(folder / "refs/dir");
+    CHECK_THROWS_AS(write_file_atomically(folder / "refs/dir", "x", {.temporary_folder = folder / "missing"}),
+                    FileError);
+    write_file_atomically(folder / "refs/main", "commit", {.temporary_folder = folder.path()});
+    CHECK(read_file(folder / "refs/main", 100) == "commit");
+    CHECK(entries_in(folder / "refs") == 2);
+    CHECK(entries_in(folder.path()) == 1);
+}
+
 TEST_CASE("a file system without links is told from other failures") {
     const TemporaryFolder folder;
     for (const MakeLink refuse : {+[](const char*, const char*) { return errno = EPERM, -1; },

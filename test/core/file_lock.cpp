@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -257,6 +258,36 @@ TEST_CASE("long names that differ only at the end have soft locks of their own")
     CHECK(a.try_lock());
     CHECK(b.try_lock());
     CHECK(!c.try_lock());
+}
+
+TEST_CASE("the kernel's list tells who holds flock") {
+    const std::string_view locks =
+        "1: FLOCK  ADVISORY  WRITE 17 fe:00:4711 0 EOF\n"
+        "2: POSIX  ADVISORY  WRITE 18 fe:00:4712 0 EOF\n"
+        "3: FLOCK  ADVISORY  WRITE 19 fe:01:4712 0 EOF\n"
+        "3: -> FLOCK  ADVISORY  WRITE 20 fe:00:4713 0 EOF\n"
+        "4: FLOCK  ADVISORY  WRITE 21 fe:00:4713 0 EOF\n";
+    const std::uint64_t device = makedev(0xfe, 0);
+    CHECK(flock_holder(locks, device, 4711) == 17);
+    CHECK(!flock_holder(locks, device, 4712));
+    CHECK(flock_holder(locks, device, 4713) == 21);
+    CHECK(!flock_holder(locks, device, 471));
+    CHECK(!flock_holder("", device, 4711));
+}
+
+TEST_CASE("who waits for a lock can say whom for, and since when") {
+    const TemporaryFolder folder;
+    FileLock lock(folder / "l"), other(folder / "l");
+    REQUIRE(lock.try_lock());
+    CHECK(!other.try_lock());
+    const auto holder = other.holder();
+    // Some file systems have another device number in the kernel's list.
+    if (!holder) return;
+    CHECK(holder->process == ::getpid());
+    CHECK(!holder->host.empty());
+    CHECK(holder->age < std::chrono::minutes(10));
+    lock.unlock();
+    CHECK(!other.holder());
 }
 
 TEST_CASE("threads that contend exclude each other") {

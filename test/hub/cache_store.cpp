@@ -9,6 +9,8 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
+#include <set>
 #include <thread>
 
 using namespace hfhub;
@@ -39,6 +41,45 @@ TEST_CASE("a ref is read without blanks, and only where it names a commit") {
     CHECK(!read_ref(store.cache, "main"));
     store.put(store.cache.ref("main"), "");
     CHECK(!read_ref(store.cache, "main"));
+}
+
+TEST_CASE("a ref that is being written is no ref yet, under any name") {
+    const Store store;
+    write_ref(store.cache, "main", c0);
+    std::atomic<bool> ended = false;
+    std::set<std::string> seen;
+    std::jthread lister([&] {
+        while (!ended) {
+            for (const auto& entry : fs::directory_iterator(store.cache.ref("main").parent_path())) {
+                seen.insert(entry.path().filename());
+            }
+        }
+    });
+    for (int i = 0; i < 300; ++i) write_ref(store.cache, "main", i % 2 == 0 ? c1 : c0);
+    ended = true;
+    lister.join();
+    CHECK(seen == std::set<std::string>{"main"});
+}
+
+TEST_CASE("an empty blob with the name of another content has lost it") {
+    const Store store;
+    const std::string sha(64, 'a');
+    const auto lost = [&](const std::string& etag, std::string_view bytes) {
+        store.put(store.cache.blob(etag), bytes);
+        const fs::path pointer = store.cache.pointer(c0, "f");
+        CHECK(link_pointer(store.cache.blob(etag), pointer, true));
+        return lost_its_content(pointer);
+    };
+    CHECK(lost(sha, ""));
+    CHECK(!find_cached(store.cache, c0, "f").path);
+    CHECK(lost(c1, ""));
+    CHECK(!lost(sha, "x"));
+    CHECK(find_cached(store.cache, c0, "f").path);
+    CHECK(!lost("some-etag", ""));
+    CHECK(!lost(std::string(git_sha1_of_nothing), ""));
+    CHECK(!lost(std::string(sha256_of_nothing), ""));
+    CHECK(!lost_its_content(store.cache.blob(sha)));
+    CHECK(!lost_its_content(store.folder / "missing"));
 }
 
 TEST_CASE("a ref is written only where it changes") {

@@ -1,5 +1,7 @@
 #include "core/file_lock.hpp"
+#include "hub/part_name.hpp"
 #include "small_hub.hpp"
+#include "support/no_descriptors.hpp"
 
 #include <hfhub/error.hpp>
 
@@ -8,6 +10,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <memory>
 #include <thread>
 
 using namespace hfhub;
@@ -23,6 +26,44 @@ TEST_CASE("a file gets its place in the cache") {
     CHECK(hub.text(hub.repo() / "refs/main") == commit);
     CHECK(hub.server.summary() == std::vector<std::string>{"HEAD", "GET"});
     CHECK(hub.api().try_to_load_from_cache("a/m", "f").path == path);
+}
+
+TEST_CASE("a cached file that is not as long as the Hub says is fetched anew") {
+    const SmallHub hub;
+    const fs::path path = hub.download();
+    for (const bool pinned : {false, true}) {
+        CAPTURE(pinned);
+        // As a power cut leaves it.
+        fs::resize_file(path, 0);
+        CHECK(hub.text(hub.download({.revision = pinned ? commit : "main"})) == content);
+    }
+    fs::resize_file(path, 3);
+    CHECK(hub.text(hub.download()) == content);
+    CHECK(hub.server.summary().size() == 8);
+}
+
+TEST_CASE("an earlier transfer's leavings go also where the file is there by now") {
+    const SmallHub hub;
+    const fs::path path = hub.download();
+    fs::remove(path);
+    const std::string name = hfhub::hub::new_part_name(git_sha1_of(content));
+    write_file_atomically(hub.repo() / "blobs" / name, "left");
+    hub.download();
+    CHECK(!fs::exists(hub.repo() / "blobs" / name));
+}
+
+TEST_CASE("without a descriptor to be had, a download waits for one" * doctest::skip(needs_descriptors)) {
+    const SmallHub hub(FileServer::Variables{{"HF_TOKEN", "hf_given"}});
+    hub.download();
+    auto none = std::make_unique<NoDescriptors>();
+    std::jthread later([&] {
+        std::this_thread::sleep_for(200ms);
+        none.reset();
+    });
+    fs::path path;
+    CHECK_NOTHROW(path = hub.download({.force_download = true}));
+    later.join();
+    CHECK(hub.text(path) == content);
 }
 
 TEST_CASE("a commit that is in the cache is not asked about") {
@@ -141,8 +182,9 @@ TEST_CASE("a forced download replaces the content") {
         CAPTURE(no_links);
         const SmallHub hub(FileServer::Variables{{"HF_HUB_DISABLE_SYMLINKS", no_links}});
         const fs::path path = hub.download();
-        write_file_atomically(fs::canonical(path), "damaged");
-        CHECK(hub.text(hub.download()) == "damaged");
+        const std::string damaged(content.size(), '?');
+        write_file_atomically(fs::canonical(path), damaged);
+        CHECK(hub.text(hub.download()) == damaged);
         CHECK(hub.text(hub.download({.force_download = true})) == content);
     }
 }

@@ -43,6 +43,21 @@ TEST_CASE("paths are those of huggingface_hub") {
     CHECK(paths.part_stem("e") == "_uyS0o2qDePd8qnKbWnxUl4enPU=.e");
 }
 
+TEST_CASE("the longest possible name of a file leaves room for what is remembered of it") {
+    for (const std::size_t length : {246, 247, 250, 251, 255}) {
+        CAPTURE(length);
+        const LocalPaths paths("/d", "sub/" + std::string(length, 'n'));
+        CHECK(paths.file.filename().string().size() == length);
+        for (const fs::path& kept : {paths.metadata, paths.lock}) {
+            CHECK(kept.filename().string().size() <= 255);
+            CHECK(kept.parent_path() == "/d/.cache/huggingface/download/sub");
+        }
+        const LocalPaths other("/d", "sub/" + std::string(length - 1, 'n') + "m");
+        CHECK(paths.metadata != other.metadata);
+        CHECK(paths.lock != other.lock);
+    }
+}
+
 TEST_CASE("metadata counts only as long as the file is as old") {
     const TemporaryFolder folder;
     const LocalPaths paths(folder.path(), "f");

@@ -3,6 +3,7 @@
 #include "../core/temporary_folder.hpp"
 #include "file_server.hpp"
 #include "hub/part_name.hpp"
+#include "hub/part_search.hpp"
 
 #include <hfhub/error.hpp>
 
@@ -10,8 +11,10 @@
 
 #include <sys/file.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <thread>
 
 using namespace hfhub;
 using namespace hfhub::hub;
@@ -79,8 +82,8 @@ TEST_CASE("a part is deleted only where nobody can be writing to it") {
     CHECK(may_delete({.bytes = 1, .lock_excludes = true, .idle = 600s}));
     CHECK(!may_delete({.bytes = 1, .lock_excludes = true, .idle = 599s}));
     CHECK(!may_delete({.bytes = 1, .lock_excludes = false, .from_this_host = true, .idle = 600s}));
-    CHECK(!may_delete({.bytes = 0, .lock_excludes = true, .from_this_host = true}));
-    CHECK(may_delete({.bytes = 0, .lock_excludes = true, .from_this_host = true, .idle = 600s}));
+    CHECK(may_delete({.bytes = 0, .lock_excludes = true, .from_this_host = true}));
+    CHECK(!may_delete({.bytes = 0, .lock_excludes = true}));
 }
 
 TEST_CASE("a whole part gets its last name") {
@@ -338,9 +341,9 @@ TEST_CASE("once the content is there, what earlier transfers have left of it goe
         return folder / name;
     };
     const std::vector<fs::path> useless{put(new_part_name(sha), 10, 0s), put(new_part_name(sha), 20, 0s),
-                                        put(new_part_name(sha), 0, 700s), put(sha + ".01234567.incomplete", 5, 700s)};
-    const std::vector<fs::path> needed{put(new_part_name(sha), 0, 0s), put(sha + ".76543210.incomplete", 5, 0s),
-                                       put(new_part_name("other"), 10, 700s), put("mine", 10, 700s)};
+                                        put(new_part_name(sha), 0, 0s), put(sha + ".01234567.incomplete", 5, 700s)};
+    const std::vector<fs::path> needed{put(sha + ".76543210.incomplete", 5, 0s), put(new_part_name("other"), 10, 700s),
+                                       put("mine", 10, 700s)};
     PartFile live(folder.path(), sha, wanted(), false);
     live.append(bytes(content).first(10));
     {
@@ -352,6 +355,63 @@ TEST_CASE("once the content is there, what earlier transfers have left of it goe
     for (const fs::path& path : needed) CHECK(fs::exists(path));
     CHECK(fs::exists(live.path()));
     CHECK_NOTHROW(complete(live, folder / "whole"));
+}
+
+TEST_CASE("a part that was just made is not deleted as one that was left empty") {
+    const TemporaryFolder folder;
+    std::atomic<bool> ended = false;
+    std::jthread cleaner([&] {
+        while (!ended) delete_left_parts(find_left_parts(folder.path(), sha), std::chrono::system_clock::now());
+    });
+    for (int i = 0; i < 300; ++i) {
+        PartFile part(folder.path(), sha, wanted());
+        CHECK_NOTHROW(part.keep_alive());
+        CHECK(fs::exists(part.path()));
+        part.discard();
+    }
+    ended = true;
+}
+
+TEST_CASE("several transfers are not begun where only one of them fits on the disk") {
+    const TemporaryFolder folder;
+    struct statvfs status{};
+    REQUIRE(::statvfs(folder.path().c_str(), &status) == 0);
+    const std::uint64_t most = *free_space(status) / 3 * 2;
+    {
+        PartFile first(folder.path(), sha, {sha, most});
+        CHECK_THROWS_WITH_AS(PartFile(folder.path(), "other", {"other", most}), doctest::Contains("for other files"),
+                             FileError);
+        CHECK_NOTHROW(PartFile(folder.path(), "other", {.etag = "other", .size = most, .check_disk_space = false}));
+    }
+    CHECK_NOTHROW(PartFile(folder.path(), "other", {"other", most}));
+}
+
+TEST_CASE("a claim shrinks as bytes are written, and ends") {
+    constexpr std::uint64_t device = 1'000'001;
+    {
+        SpaceClaim first, second;
+        CHECK(first.try_claim(device, 60, 100));
+        CHECK(!second.try_claim(device, 41, 100));
+        CHECK(second.try_claim(device + 1, 100, 100));
+        first.resize(10);
+        CHECK(second.try_claim(device, 90, 100));
+        CHECK(SpaceClaim::claimed(device) == 100);
+        CHECK(!first.try_claim(device, 11, 100));
+    }
+    CHECK(SpaceClaim::claimed(device) == 0);
+}
+
+TEST_CASE("a huge folder is not read for each file that is fetched into it") {
+    const TemporaryFolder folder;
+    for (int i = 0; i < 1200; ++i) write_file_atomically(folder / std::to_string(i), "");
+    const auto begin = std::chrono::steady_clock::now();
+    CHECK(unfinished_names(folder.path()).empty());
+    write_file_atomically(folder / (sha + ".incomplete"), "by another process");
+    const bool still_known = unfinished_names(folder.path()).empty();
+    if (std::chrono::steady_clock::now() - begin < 1s) CHECK(still_known);
+    leave(folder.path(), 10);
+    CHECK(unfinished_names(folder.path()).size() == 2);
+    CHECK(PartFile(folder.path(), sha, wanted()).position() == 10);
 }
 
 TEST_CASE("a file system that does not tell its size is not taken for full") {

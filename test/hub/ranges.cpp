@@ -3,6 +3,7 @@
 #include "../core/temporary_folder.hpp"
 #include "file_server.hpp"
 #include "http/session.hpp"
+#include "hub/range_memory.hpp"
 
 #include <hfhub/error.hpp>
 #include <hfhub/mode.hpp>
@@ -89,18 +90,13 @@ TEST_CASE("the first part that fails ends all, and what was taken has no gaps") 
             return request.range().starts_with("bytes=200000-") ? bad : part_of(content, request);
         };
     };
-    FileAnswer cut{.status = 206, .body = content.substr(200'000, 50'000)};
-    cut.headers = {{"content-range", "bytes 200000-249999/500000"}};
-    cut.cut_at = 20'000;
-    FileAnswer elsewhere = cut;
+    FileAnswer elsewhere{.status = 206, .body = content.substr(200'000, 50'000)};
     elsewhere.headers = {{"content-range", "bytes 200001-250000/500000"}};
-    elsewhere.cut_at.reset();
     FileAnswer shorter = elsewhere;
     shorter.headers = {{"content-range", "bytes 200000-249998/500000"}};
     shorter.body = content.substr(200'000, 49'999);
     const FileAnswer whole{.status = 200, .body = content};
-    for (const FileAnswer& bad :
-         {cut, elsewhere, shorter, whole, FileAnswer{.status = 403}, FileAnswer{.refused = true}}) {
+    for (const FileAnswer& bad : {elsewhere, shorter, whole, FileAnswer{.status = 403}, FileAnswer{.refused = true}}) {
         CAPTURE(bad.status);
         Parts parts(failing(bad));
         parts.size = content.size();
@@ -108,6 +104,44 @@ TEST_CASE("the first part that fails ends all, and what was taken has no gaps") 
         CHECK(parts.taken.size() <= 220'000);
         CHECK(parts.taken == content.substr(0, parts.taken.size()));
     }
+}
+
+TEST_CASE("a part that is cut goes on where it broke, as long as it moves") {
+    const std::string content = test_bytes(500'000);
+    const auto cutting = [&](std::size_t each) {
+        return [&content, each](const FileRequestSeen& request) {
+            FileAnswer answer = part_of(content, request);
+            if (answer.body.size() > each && request.range().ends_with("-249999")) answer.cut_at = each;
+            return answer;
+        };
+    };
+    for (const std::size_t each : {9'000, 20'000, 49'999}) {
+        CAPTURE(each);
+        Parts parts(cutting(each));
+        parts.size = content.size();
+        parts.fetch(0, content.size(), 50'000, 3);
+        CHECK(parts.taken == content);
+        CHECK(parts.server.seen().size() == 10 + (49'999 / each));
+    }
+    for (const std::size_t each : {0, 7'000}) {
+        CAPTURE(each);
+        Parts parts(cutting(each));
+        parts.size = content.size();
+        CHECK_THROWS_AS(parts.fetch(0, content.size(), 50'000, 3), TransportError);
+        CHECK(parts.taken == content.substr(0, parts.taken.size()));
+    }
+}
+
+TEST_CASE("the parts of all files together have a bounded place in memory") {
+    RangeMemory first, second;
+    CHECK(first.try_take(RangeMemory::most));
+    CHECK(RangeMemory::left() == 0);
+    CHECK(!second.try_take(1));
+    CHECK(first.try_take(10));
+    CHECK(second.try_take(RangeMemory::most - 10));
+    CHECK(!first.try_take(11));
+    second.give_back();
+    CHECK(RangeMemory::left() == RangeMemory::most);
 }
 
 TEST_CASE("parts are for large rests of slow streams") {

@@ -179,7 +179,14 @@ TEST_CASE("a content with another hash is fetched anew once and never appears") 
         CHECK(read(once.download()) == content);
         CHECK(once.gets == 2);
         OneFile always(content, [&](const FileRequestSeen& seen, int) { return rest_of(wrong, seen); }, lfs);
-        CHECK_THROWS_AS(always.download(), IntegrityError);
+        try {
+            always.download();
+            FAIL("the wrong content was taken");
+        } catch (const IntegrityError& error) {
+            CHECK(error.expected == (lfs ? sha256_hex(content) : git_sha1_of(content)));
+            CHECK(error.got == (lfs ? sha256_hex(wrong) : git_sha1_of(wrong)));
+            CHECK(fs::path(error.path).parent_path() == always.blobs());
+        }
         CHECK(always.gets == 2);
         CHECK(fs::is_empty(always.blobs()));
         CHECK(!HfApi(always.server.session()).try_to_load_from_cache("a/m", "f.bin"));
@@ -209,6 +216,55 @@ TEST_CASE("a wrong answer in the middle does not cost what is there") {
     portal = false;
     CHECK(read(hub.download()) == content);
     CHECK(hub.server.summary().back() == "GET bytes=300000-");
+}
+
+TEST_CASE("a whole answer without a length in the middle does not cost what is there") {
+    const std::string content = test_bytes(700'000);
+    bool portal = true;
+    OneFile hub(content, [&](const FileRequestSeen& seen, int number) {
+        if (number == 1) return cut(rest_of(content, seen), 300'000);
+        return portal ? FileAnswer{.body = "<html>please log in</html>"} : rest_of(content, seen);
+    });
+    CHECK_THROWS_AS(hub.download(), TruncatedError);
+    CHECK(hub.gets == 6);
+    CHECK(hub.parts() == 1);
+    portal = false;
+    CHECK(read(hub.download()) == content);
+    CHECK(hub.server.summary().back() == "GET bytes=300000-");
+}
+
+TEST_CASE("a whole answer in the middle that begins with other bytes is found by the hash") {
+    const std::string content = test_bytes(700'000);
+    OneFile hub(content, [&](const FileRequestSeen& seen, int number) {
+        if (number == 1) {
+            FileAnswer answer{.body = std::string(700'000, '?')};
+            return cut(answer, 300'000);
+        }
+        FileRequestSeen without_range = seen;
+        without_range.headers.erase("range");
+        return rest_of(content, without_range);
+    });
+    CHECK(read(hub.download()) == content);
+    CHECK(hub.gets == 3);
+}
+
+TEST_CASE("where neither length nor hash of the beginning fit, a shorter whole answer begins the file again") {
+    const std::string content = test_bytes(1000), longer = test_bytes(3000);
+    const TemporaryFolder home;
+    int gets = 0;
+    FileServer server(
+        [&](const FileRequestSeen& seen) {
+            if (seen.method == "HEAD") {
+                FileAnswer head = head_of(content, false);
+                head.headers.pop_back();
+                return head;
+            }
+            if (++gets == 1) return cut(FileAnswer{.body = longer}, 2000);
+            return FileAnswer{.body = content};
+        },
+        home.path().string());
+    CHECK(read(HfApi(server.session()).hf_hub_download("a/m", "f.bin")) == content);
+    CHECK(gets == 3);
 }
 
 TEST_CASE("a rest of another version is not appended where the server knows no If-Range") {

@@ -20,8 +20,9 @@ import urllib.request
 SIZE = 20 * 1000 * 1000
 NAME = "model.safetensors"
 REPO = "alice/model"
-PROCESSES = 8
-KILLS = 20
+LONG = os.environ.get("HFHUB_LONG") == "1"
+PROCESSES = 32 if LONG else 8
+KILLS = 200 if LONG else 20
 LONGEST_LIFE = 0.12  # seconds; an undisturbed download takes less
 SEED = 20
 
@@ -92,7 +93,7 @@ class Client:
     def path(self, *more, **environment):
         """Where the file is that a call returns."""
         process = self.start(*more, **environment)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
         if process.returncode != 0:
             raise RuntimeError(f"hf exited with {process.returncode}: {err.strip()}")
         return pathlib.Path(out.strip())
@@ -194,6 +195,19 @@ def resumed(check, hub, client, content):
     check("only what may be in use is left", len(left) == 1 and left[0].endswith(".01234567.incomplete"), left)
 
 
+def synced_before_it_is_named(check, client):
+    """A power cut after the file has its name must not take its bytes."""
+    trace = client.home.parent / "trace"
+    client.command = ["strace", "-f", "-y", "-o", str(trace), "-e", "trace=fdatasync,rename,renameat,renameat2",
+                      *client.command]
+    client.path(ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
+    calls = [line for line in trace.read_text().splitlines() if ".incomplete" in line]
+    synced = next((at for at, line in enumerate(calls) if "fdatasync(" in line), None)
+    named = next((at for at, line in enumerate(calls) if "rename" in line), None)
+    check("its bytes are on the disk before it has its name", synced is not None and named is not None and synced < named,
+          "" if named else calls)
+
+
 @contextlib.contextmanager
 def local_hub(program, data):
     server = subprocess.Popen([program, "--port", "0", "--data", data, "--multipart-threshold", str(2 * SIZE)],
@@ -218,6 +232,7 @@ def main():
         killed_in_the_cache(check, hub, client, versions, commits, dice)
         resumed(check, hub, client, versions[1])
         killed_in_a_folder(check, hub, Client(hf, hub, folder + "/home2"), versions, folder + "/local", dice)
+        synced_before_it_is_named(check, Client(hf, hub, folder + "/home3"))
     return 1 if check.failed else 0
 
 
