@@ -62,12 +62,14 @@ struct SessionOptions {
     std::chrono::milliseconds write_timeout{30'000};    ///< Between two moments at which the peer takes bytes.
     std::chrono::milliseconds headers_timeout{10'000};  ///< From the last byte sent to the answer's headers.
     std::chrono::milliseconds idle_timeout{10'000};     ///< Between two arrivals of body bytes.
-    std::chrono::milliseconds commit_timeout{300'000};  ///< As headers_timeout, of a commit or an upload's completion.
-    std::chrono::milliseconds pool_timeout{60'000};     ///< Waiting for a connection.
-    int max_attempts = 6;                               ///< Tries of a request in all.
-    std::chrono::milliseconds backoff_base{1'000};      ///< Upper bound of the first wait between tries; doubles.
-    std::chrono::milliseconds backoff_cap{8'000};       ///< Upper bound of every such wait.
-    std::size_t max_connections = 100;                  ///< In all.
+    /// As headers_timeout, of a commit or an upload's completion. A commit that was not answered by then is looked for
+    /// in the repository for as long again.
+    std::chrono::milliseconds commit_timeout{120'000};
+    std::chrono::milliseconds pool_timeout{60'000};  ///< Waiting for a connection.
+    int max_attempts = 6;                            ///< Tries of a request in all.
+    std::chrono::milliseconds backoff_base{1'000};   ///< Upper bound of the first wait between tries; doubles.
+    std::chrono::milliseconds backoff_cap{8'000};    ///< Upper bound of every such wait.
+    std::size_t max_connections = 100;               ///< In all.
     std::size_t max_idle_connections = 20;
     unsigned worker_threads = 4;  ///< For disk and hashing; made when first needed.
     Hooks hooks;

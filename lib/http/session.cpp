@@ -211,6 +211,15 @@ struct Call {
 
 using Handler = void(std::exception_ptr);
 
+// An exception is let go here before its caller hears of it: so it ends where it was caught, and nowhere else.
+awaitable<void> record(awaitable<void> work, std::shared_ptr<Call> call) {
+    try {
+        co_await std::move(work);
+    } catch (...) {
+        call->error = http::translated(std::current_exception());
+    }
+}
+
 struct Initiate {
     std::shared_ptr<http::SessionState> state;
 
@@ -228,15 +237,17 @@ struct Initiate {
             });
         }
         auto completion = [kept, slot, tracked](std::exception_ptr error) {
-            asio::post(tracked, [kept, slot, error]() mutable {
+            asio::post(tracked, [kept, slot, error = std::move(error)]() mutable {
                 if (slot.is_connected()) slot.clear();
                 Stored resume(std::move(*kept));
-                std::move(resume)(error);
+                std::move(resume)(std::move(error));
             });
         };
         const bool posted = state->post([state = state, call, work = std::move(work), completion]() mutable {
-            state->spawn(std::move(work), call->cancel.slot(),
-                         [call, completion](std::exception_ptr error) { completion(std::move(error)); });
+            state->spawn(record(std::move(work), call), call->cancel.slot(),
+                         [call, completion](std::exception_ptr unrun) {
+                             completion(unrun ? std::move(unrun) : std::exchange(call->error, nullptr));
+                         });
         });
         if (!posted) completion(std::make_exception_ptr(CancelledError()));
     }
@@ -253,8 +264,8 @@ void wait_for(const Session& session, awaitable<void> work, const std::stop_toke
     }
     const auto call = std::make_shared<Call>();
     const bool posted = state->post([state, call, work = std::move(work)]() mutable {
-        state->spawn(std::move(work), call->cancel.slot(), [call](std::exception_ptr error) {
-            call->error = std::move(error);
+        state->spawn(record(std::move(work), call), call->cancel.slot(), [call](std::exception_ptr unrun) {
+            if (unrun) call->error = std::move(unrun);
             call->done.release();
         });
     });

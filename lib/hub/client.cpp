@@ -155,6 +155,14 @@ http::CallWorkers Client::workers() const { return {shared_->state->workers(), d
 
 http::Waits& Client::waits() const { return shared_->state->waits(); }
 
+awaitable<void> Client::wait_until(http::Clock::time_point when) const {
+    http::Event event(waits());
+    const http::Limit limit{deadline_, TimeoutPhase::deadline};
+    const http::Wake wake = co_await event.wait(std::min(when, limit.at));
+    if (wake == http::Wake::timeout && when <= limit.at) co_return;
+    limit.check(wake);
+}
+
 awaitable<http::Response> Client::send(http::Request request) const { return pipeline().send(std::move(request)); }
 
 awaitable<http::Response> Client::send_checked(http::Request request) const {

@@ -86,6 +86,8 @@ class Client {
     /// For what blocks; its waits end with the call's deadline.
     http::CallWorkers workers() const;
     http::Waits& waits() const;
+    /// Throws CancelledError, and TimeoutError where the call's deadline comes before.
+    awaitable<void> wait_until(http::Clock::time_point when) const;
 
   private:
     struct Shared {

@@ -28,6 +28,8 @@ constexpr std::string_view no_repository_note = "\nA commit needs a repository t
 constexpr std::string_view no_file_note =
     "\nA deletion is of a file, or of a folder where its path ends in '/' or is_folder is set.";
 
+constexpr int looks = 8;  // for a commit that was not answered
+
 /// A commit on its way.
 struct Draft {
     Client client;
@@ -231,11 +233,15 @@ http::Request commit_request(const Draft& draft) {
     return request;
 }
 
-/// Whether the repository now has all that the commit would bring. Deletions and copies do not tell.
+/// Whether the repository's files show that the commit was made. Deletions and copies do not tell.
+bool leaves_traces(const Draft& draft) {
+    const std::vector<Addition*> additions = draft.operations.additions();
+    return !draft.options.create_pr && !additions.empty() && additions.size() == draft.operations.list.size();
+}
+
+/// Whether the repository now has all that the commit would bring.
 awaitable<bool> is_done(Draft& draft) {
     const std::vector<Addition*> additions = draft.operations.additions();
-    if (draft.options.create_pr || additions.empty() || additions.size() != draft.operations.list.size())
-        co_return false;
     co_await preupload(draft, additions);
     for (Addition* addition : additions) {
         if (!addition->remote_oid && !addition->ignored) co_return false;
@@ -245,15 +251,30 @@ awaitable<bool> is_done(Draft& draft) {
                           [](const Addition* addition) { return addition->ignored || is_unchanged(*addition); });
 }
 
-/// After an answer that did not come: the commit may have been made or not, and made twice it would do harm.
-awaitable<CommitInfo> look_for_commit(Draft& draft, std::string why) {
+/// The head, if the commit was made.
+awaitable<std::optional<CommitInfo>> find_commit(Draft& draft) {
+    std::optional<CommitInfo> found;
     try {
         const bool done = co_await is_done(draft);
-        if (done) co_return co_await head_info(draft);
+        if (done) found = co_await head_info(draft);
     } catch (const CancelledError&) {
         throw;
     } catch (const Error& error) {
         log(LogLevel::info, std::string("looking for the commit failed: ") + error.what());
+    }
+    co_return found;
+}
+
+/// After an answer that did not come: the commit may have been made or not, and made twice it would do harm. A Hub
+/// that is still at it gets until then.
+awaitable<CommitInfo> look_for_commit(Draft& draft, std::string why, http::Clock::time_point until) {
+    const http::Milliseconds pause = draft.client.options().commit_timeout / looks;
+    while (leaves_traces(draft)) {
+        std::optional<CommitInfo> found = co_await find_commit(draft);
+        if (found) co_return *found;
+        const auto next = http::Clock::now() + pause;
+        if (next > until) break;
+        co_await draft.client.wait_until(next);
     }
     throw ConnectionLostError(
         "the Hub's answer to the commit was lost: " + why +
@@ -262,6 +283,7 @@ awaitable<CommitInfo> look_for_commit(Draft& draft, std::string why) {
 
 awaitable<CommitInfo> send_commit(Draft& draft) {
     std::string lost;
+    auto look_until = http::Clock::time_point::min();
     try {
         http::Request request = commit_request(draft);
         const json::value answer = co_await draft.client.json(std::move(request));
@@ -276,11 +298,12 @@ awaitable<CommitInfo> send_commit(Draft& draft) {
     } catch (const TimeoutError& error) {
         if (error.phase == TimeoutPhase::deadline || !error.maybe_processed) throw;
         lost = error.what();
+        look_until = http::Clock::now() + draft.client.options().commit_timeout;
     } catch (const TransportError& error) {
         if (!error.maybe_processed) throw;
         lost = error.what();
     }
-    co_return co_await look_for_commit(draft, std::move(lost));
+    co_return co_await look_for_commit(draft, std::move(lost), look_until);
 }
 
 void drop_unchanged(Draft& draft) {

@@ -142,12 +142,6 @@ bool is_conflict(const HfHubHttpError& error) {
            error.context().body.find("another conflicting operation is in progress") != std::string::npos;
 }
 
-awaitable<void> wait_until(Client client, http::Clock::time_point when) {
-    http::Event event(client.waits());
-    const http::Wake wake = co_await event.wait(when);
-    if (wake == http::Wake::cancelled) throw CancelledError();
-}
-
 /// The Hub makes one repository of an owner at a time; it is asked again until the other one is done.
 awaitable<json::value> post_when_free(Client client, json::value payload, OwnedToken token) {
     const http::RetryPolicy policy{.base = client.options().backoff_base, .cap = client.options().backoff_cap};
@@ -163,7 +157,7 @@ awaitable<json::value> post_when_free(Client client, json::value payload, OwnedT
             if (!is_conflict(error) || next >= give_up) throw;
         }
         log(LogLevel::info, "create_repo: the Hub is busy with another change of that owner; asking again");
-        co_await wait_until(client, next);
+        co_await client.wait_until(next);
     }
 }
 

@@ -241,8 +241,7 @@ TEST_CASE("with the limits of a new session no call is silent for more than two 
         auto& most = longest[static_cast<int>(cell.kind)];
         most = std::max(most, silence);
         CAPTURE(cell.name());
-        // The Hub may work long on a commit.
-        CHECK(silence < (cell.kind == Kind::commit ? 315s : 125s));
+        CHECK(silence < 125s);
     }
     for (int kind = 0; kind < kinds; ++kind) {
         std::cout << "longest silence, " << to_string(static_cast<Kind>(kind)) << ": "

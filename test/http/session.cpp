@@ -112,6 +112,49 @@ TEST_CASE("blocking and coroutine callers of one session share one connection") 
     }
 }
 
+namespace {
+
+// Tells on which thread the last reference to it went.
+struct Noting {
+    std::atomic<std::thread::id>* ended;
+    explicit Noting(std::atomic<std::thread::id>& where) : ended(&where) {}
+    Noting(const Noting&) = delete;
+    ~Noting() { *ended = std::this_thread::get_id(); }
+};
+
+awaitable<std::string> fail(std::shared_ptr<Noting> noting) {
+    struct Failure {
+        std::shared_ptr<Noting> noting;
+    };
+    Failure failure{std::move(noting)};
+    throw failure;
+    co_return "";
+}
+
+awaitable<std::string> failing(std::atomic<std::thread::id>& ended) { return fail(std::make_shared<Noting>(ended)); }
+
+}  // namespace
+
+TEST_CASE("an error that reached its caller is nobody else's: it ends on the caller's thread") {
+    const Session session(plain_options());
+    Application application;
+    std::atomic<std::thread::id> ended;
+    for (int i = 0; i < 300; ++i) {
+        CHECK_THROWS(Blocking::run<std::string>(session, failing(ended)));
+        CHECK(ended.load() == std::this_thread::get_id());
+        const auto caught = [&]() -> awaitable<std::string> {
+            auto work = Awaiting::run<std::string>(session, failing(ended));
+            try {
+                co_await std::move(work);
+            } catch (...) {
+            }
+            co_return "caught";
+        };
+        CHECK(application.start(caught()).get() == "caught");
+        CHECK(ended.load() == application.thread.get_id());
+    }
+}
+
 TEST_CASE("a blocking call on the I/O thread throws instead of waiting for itself") {
     const Session session(plain_options());
     const auto inside = [&]() -> awaitable<std::string> {

@@ -43,6 +43,7 @@ struct Reply {
     std::string body = "{}";
     std::string etag{};
     bool lost = false;  ///< The connection ends before the answer.
+    bool late = false;  ///< There is no answer in time.
 };
 
 /// A Hub and its storage in memory, as far as uploads need them. What the server decides can be set; used by the test
@@ -71,6 +72,7 @@ class UploadHub final : public http::Transport {
         const Reply reply = answer(sent);
         requests.push_back(std::move(sent));
         if (reply.lost) throw ConnectionLostError("the connection was lost");
+        if (reply.late) throw_late(request.timeouts.headers);
         http::Response response;
         response.status = reply.status;
         response.url = request.url;
@@ -103,6 +105,7 @@ class UploadHub final : public http::Transport {
     std::map<std::string, std::string> known;          ///< Ids that the repository has, by path.
     std::uint64_t chunk_size = 0;                      ///< Of uploads in parts; 0: in one.
     std::map<std::string, std::vector<Reply>> faults;  ///< Answers to the first requests whose URL contains the key.
+    int looks_until_known = 0;                         ///< How often the Hub is asked until it has made a commit.
     bool learns = false;                               ///< A commit whose answer is lost is made all the same.
     std::function<void()> on_put;                      ///< Called at each upload, which then does not end by itself.
 
@@ -125,7 +128,15 @@ class UploadHub final : public http::Transport {
         co_return all;
     }
 
+    [[noreturn]] static void throw_late(http::Milliseconds limit) {
+        TimeoutError late(TimeoutPhase::headers, limit);
+        late.maybe_processed = true;
+        throw late;
+    }
+
     Reply answer(const Sent& sent) {
+        if (sent.url.find("/preupload/") != sent.url.npos && looks_until_known > 0 && --looks_until_known == 0)
+            known["a.txt"] = id_of("1");
         for (auto& [key, replies] : faults) {
             if (sent.url.find(key) == std::string::npos || replies.empty()) continue;
             const Reply reply = replies.front();
@@ -192,7 +203,7 @@ class UploadHub final : public http::Transport {
 };
 
 struct Fixture {
-    Fixture() {
+    explicit Fixture(const SessionOptions& chosen = options()) : session(chosen) {
         auto& state = *session.state();
         auto transport = std::make_unique<UploadHub>(state.waits());
         hub = transport.get();
@@ -219,7 +230,7 @@ struct Fixture {
     }
 
     TempDir folder;
-    Session session{options()};
+    Session session;
     UploadHub* hub;
     HfApi api{session, api_options()};
 };
@@ -256,7 +267,7 @@ TEST_CASE_FIXTURE(Fixture, "a small file is asked about and committed") {
     CHECK(hub->requests[0].headers.value("authorization") == "Bearer hf_secret");
     CHECK(hub->requests[1].url == "http://hub.test/api/models/alice/m/commit/main");
     CHECK(hub->requests[1].headers.value("content-type") == "application/x-ndjson");
-    CHECK(hub->requests[1].headers_timeout == 300s);
+    CHECK(hub->requests[1].headers_timeout == 120s);
     const auto lines = hub->committed();
     REQUIRE(lines.size() == 2);
     CHECK(lines[0].at("value").at("summary") == "Upload /dir/a.txt with hfhub");
@@ -316,7 +327,7 @@ TEST_CASE_FIXTURE(Fixture, "parts are sent four at a time, each from its own pla
     const auto done = hub->find("POST", "/complete/");
     REQUIRE(done.size() == 1);
     CHECK(!done[0].headers.contains("authorization"));
-    CHECK(done[0].headers_timeout == 300s);
+    CHECK(done[0].headers_timeout == 120s);
     const json::value completion = parse_json(done[0].body, "the completion");
     REQUIRE(completion.at("parts").as_array().size() == 10);
     for (std::size_t part = 1; part <= 10; ++part) {
@@ -376,6 +387,27 @@ TEST_CASE_FIXTURE(Fixture, "a commit whose answer is lost counts where the repos
     hub->learns = true;
     CHECK(api.upload_file(UploadSource::bytes("1"), "a.txt", "alice/m").oid == "head");
     CHECK(hub->find("POST", "/api/models/alice/m/commit/").size() == 1);
+}
+
+struct Impatient : Fixture {
+    Impatient() : Fixture(options()) {}
+    static SessionOptions options() {
+        SessionOptions options = Fixture::options();
+        options.headers_timeout = options.commit_timeout = 80ms;
+        return options;
+    }
+};
+
+TEST_CASE_FIXTURE(Impatient,
+                  "a commit that the Hub is slow to make is looked for until it is there, and not sent again") {
+    hub->faults["/commit/"] = {{.late = true}};
+    hub->looks_until_known = 5;  // the first is before the commit
+    CHECK(api.upload_file(UploadSource::bytes("1"), "a.txt", "alice/m").oid == "head");
+    CHECK(hub->find("POST", "/api/models/alice/m/commit/").size() == 1);
+    hub->faults["/commit/"] = {{.late = true}};
+    const std::string text = test::message([&] { api.upload_file(UploadSource::bytes("2"), "a.txt", "alice/m"); });
+    CHECK(text.find("may have been made") != std::string::npos);
+    CHECK(hub->find("POST", "/api/models/alice/m/commit/").size() == 2);
 }
 
 TEST_CASE_FIXTURE(Fixture,
