@@ -234,7 +234,7 @@ http::Request commit_request(const Draft& draft) {
 }
 
 /// Whether the repository's files show that the commit was made. Deletions and copies do not tell.
-bool leaves_traces(const Draft& draft) {
+bool leaves_traces(Draft& draft) {
     const std::vector<Addition*> additions = draft.operations.additions();
     return !draft.options.create_pr && !additions.empty() && additions.size() == draft.operations.list.size();
 }

@@ -151,6 +151,9 @@ TEST_CASE("an error that reached its caller is nobody else's: it ends on the cal
             co_return "caught";
         };
         CHECK(application.start(caught()).get() == "caught");
+        // The handler that the error came with has ended, too, when the next one runs.
+        const auto next = []() -> awaitable<std::string> { co_return "next"; };
+        CHECK(application.start(next()).get() == "next");
         CHECK(ended.load() == application.thread.get_id());
     }
 }
