@@ -192,6 +192,7 @@ awaitable<std::unique_ptr<Stream>> Connector::connect_tcp(std::string host, std:
 
 awaitable<std::unique_ptr<Stream>> Connector::shake_hands(std::unique_ptr<Stream> lower, std::string host,
                                                           bool offer_http2, Limit limit) {
+    co_await tls_.load(waits_, workers_, limit);
     auto tls = tls_.client(std::move(lower), host, offer_http2);
     co_await tls->handshake(waits_, limit);
     co_return upcast(std::move(tls));

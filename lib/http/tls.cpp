@@ -1,8 +1,9 @@
 #include "http/tls.hpp"
 
-#include "http/system_store.hpp"
 #include "http/tls_advice.hpp"
+#include "http/workers.hpp"
 
+#include <boost/asio/post.hpp>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -12,8 +13,7 @@
 #include <algorithm>
 #include <climits>
 #include <cstring>
-#include <filesystem>
-#include <optional>
+#include <list>
 #include <unordered_map>
 
 namespace hfhub::http {
@@ -36,14 +36,6 @@ constexpr std::size_t max_remembered_sessions = 256;
 // 112 bits: no RSA or DH below 2048, no SHA-1 or MD5 in signatures, no RC4. How OpenSSL was built shall not matter.
 constexpr int security_level = 2;
 
-std::string openssl_reason() {
-    const unsigned long code = ERR_peek_last_error();
-    ERR_clear_error();
-    if (code == 0) return "unknown reason";
-    const char* text = ERR_reason_error_string(code);
-    return text != nullptr ? text : "error " + std::to_string(code);
-}
-
 bool is_ip_address(const std::string& host) {
     unsigned char bytes[16];
     return ::inet_pton(AF_INET, host.c_str(), bytes) == 1 || ::inet_pton(AF_INET6, host.c_str(), bytes) == 1;
@@ -64,13 +56,14 @@ struct TlsStream::Impl {
 
 struct TlsContext::State {
     explicit State(TrustSettings trust) : trust(std::move(trust)) {}
-    void load();
-    void load_trust();
+    void set_up();
     void remember(const std::string& host, SSL_SESSION* session);
 
     TrustSettings trust;
-    std::string store;  // what was loaded, for people
+    std::shared_ptr<const TrustStore> store;
     SslCtxPtr ctx;
+    bool loading = false;
+    std::list<Event*> waiting;  // for what another one loads
     std::unordered_map<std::string, SessionPtr> sessions;
 };
 
@@ -139,51 +132,9 @@ int bio_write(BIO* bio, const char* bytes, std::size_t size, std::size_t* taken)
 int remember_session(SSL* ssl, SSL_SESSION* session);
 int note_refused(int good, X509_STORE_CTX* store);
 
-// Several folders stand in a list, and some of a usual list may be missing: not all of them.
-bool has_folder(std::string_view list) {
-    for (;;) {
-        const std::size_t end = list.find(':');
-        std::error_code ignored;
-        if (std::filesystem::is_directory(list.substr(0, end), ignored)) return true;
-        if (end == std::string_view::npos) return false;
-        list.remove_prefix(end + 1);
-    }
-}
-
-[[noreturn]] void throw_trust_error(const TrustSettings& trust, const std::string& path) {
-    const std::string reason = openssl_reason();
-    const std::string from = trust.source.empty() ? std::string() : " (from " + trust.source + ")";
-    ConnectError error("cannot load trusted certificates from " + path + from + ": " + reason +
-                       "; give a readable PEM file, or unset it to use the system's store");
-    error.permanent = true;
-    throw error;
-}
-
 }  // namespace
 
-void TlsContext::State::load_trust() {
-    if (!trust.ca_file.empty()) {
-        if (SSL_CTX_load_verify_file(ctx.get(), trust.ca_file.c_str()) != 1) throw_trust_error(trust, trust.ca_file);
-        store = trust.ca_file;
-    }
-    if (!trust.ca_dir.empty()) {
-        if (!has_folder(trust.ca_dir) || SSL_CTX_load_verify_dir(ctx.get(), trust.ca_dir.c_str()) != 1) {
-            throw_trust_error(trust, trust.ca_dir);
-        }
-        store += (store.empty() ? "" : " and ") + trust.ca_dir;
-    }
-    if (!store.empty()) {
-        if (!trust.source.empty()) store += " (from " + trust.source + ")";
-        return;
-    }
-    const SystemStore system = system_store();
-    if (!system.dir.empty()) SSL_CTX_load_verify_dir(ctx.get(), system.dir.c_str());
-    if (!system.file.empty()) SSL_CTX_load_verify_file(ctx.get(), system.file.c_str());
-    const std::string& place = system.dir.empty() ? system.file : system.dir;
-    store = "the system's store (" + (place.empty() ? "none was found" : place) + ")";
-}
-
-void TlsContext::State::load() {
+void TlsContext::State::set_up() {
     if (ctx) return;
     ERR_clear_error();
     ctx.reset(SSL_CTX_new(TLS_client_method()));
@@ -197,12 +148,7 @@ void TlsContext::State::load() {
     SSL_CTX_set_session_cache_mode(ctx.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx.get(), remember_session);
     SSL_CTX_set_verify(ctx.get(), trust.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, note_refused);
-    try {
-        if (trust.verify) load_trust();
-    } catch (...) {
-        ctx.reset();
-        throw;
-    }
+    if (store) SSL_CTX_set1_cert_store(ctx.get(), store->certificates.get());
 }
 
 void TlsContext::State::remember(const std::string& host, SSL_SESSION* session) {
@@ -210,13 +156,61 @@ void TlsContext::State::remember(const std::string& host, SSL_SESSION* session) 
     sessions[host].reset(session);
 }
 
+namespace {
+
+struct Listed {
+    Listed(std::list<Event*>& all, Event& event) : list(all), at(all.insert(all.end(), &event)) {}
+    Listed(const Listed&) = delete;
+    ~Listed() { list.erase(at); }
+    std::list<Event*>& list;
+    std::list<Event*>::iterator at;
+};
+
+/// Of the one who loads; at its end, however it comes, those who wait look again.
+struct Turn {
+    Turn(std::shared_ptr<TlsContext::State> of, const asio::any_io_executor& where)
+        : state(std::move(of)), executor(where) {
+        state->loading = true;
+    }
+    Turn(const Turn&) = delete;
+    ~Turn() {
+        state->loading = false;
+        asio::post(executor, [state = state] {
+            // Whoever is told leaves the list.
+            const std::vector<Event*> told(state->waiting.begin(), state->waiting.end());
+            for (Event* event : told) event->notify();
+        });
+    }
+    std::shared_ptr<TlsContext::State> state;
+    asio::any_io_executor executor;
+};
+
+}  // namespace
+
 TlsContext::TlsContext(TrustSettings trust) : state_(std::make_shared<State>(std::move(trust))) {}
 
 TlsContext::~TlsContext() = default;
 
+awaitable<void> TlsContext::load(Waits& waits, Workers& workers, Limit limit) {
+    const auto state = state_;
+    if (!state->trust.verify) co_return;
+    while (!state->store) {
+        if (state->loading) {
+            Event loaded(waits);
+            const Listed listed(state->waiting, loaded);
+            const Wake wake = co_await loaded.wait(limit.at);
+            limit.check(wake);
+            continue;
+        }
+        const Turn turn(state, waits.executor());
+        auto work = [trust = state->trust] { return trust_store(trust); };
+        state->store = co_await workers.run_detached(std::move(work), limit);
+    }
+}
+
 std::unique_ptr<TlsStream> TlsContext::client(std::unique_ptr<Stream> lower, const std::string& host,
                                               bool offer_http2) {
-    state_->load();
+    state_->set_up();
     auto impl = std::make_unique<TlsStream::Impl>();
     impl->lower = std::move(lower);
     impl->context = state_;
@@ -282,7 +276,7 @@ int note_refused(int good, X509_STORE_CTX* store) {
     std::string text = "TLS with " + impl.host + " failed: ";
     if (untrusted) {
         text += std::string(X509_verify_cert_error_string(verdict)) + impl.certificate + ", checked against " +
-                impl.context->store + "; " + std::string(verdict_advice(verdict));
+                impl.context->store->name + "; " + std::string(verdict_advice(verdict));
     } else if (impl.lower_ended) {
         text += "the peer closed the connection during the handshake";
     } else {

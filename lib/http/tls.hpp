@@ -1,23 +1,17 @@
 #pragma once
 
 #include "http/stream.hpp"
+#include "http/trust_store.hpp"
 
 #include <memory>
 #include <string>
 
 namespace hfhub::http {
 
-/// Whom TLS trusts. Empty file and dir mean the system's store.
-struct TrustSettings {
-    std::string ca_file;  ///< PEM bundle that replaces the system's store.
-    std::string ca_dir;   ///< Hashed directory that replaces the system's store.
-    std::string source;   ///< Where file or dir come from, such as "SSL_CERT_FILE", for error messages.
-    bool verify = true;   ///< False accepts any certificate; only for tests and explicit requests.
-    bool operator==(const TrustSettings&) const = default;
-};
+class Workers;
 
 /// Trust store, protocol limits (TLS 1.2 and later) and remembered sessions; one per session of the library, shared by
-/// its connections. Loading the store is put off to the first connection.
+/// its connections. On the session's executor only.
 class TlsContext {
   public:
     explicit TlsContext(TrustSettings trust);
@@ -25,8 +19,9 @@ class TlsContext {
     TlsContext(const TlsContext&) = delete;
     TlsContext& operator=(const TlsContext&) = delete;
 
+    /// Has the trust store read by a worker, unless that is done. Before client(). Throws ConnectError, TimeoutError.
+    awaitable<void> load(Waits& waits, Workers& workers, Limit limit);
     /// A client's stream over `lower`, not yet shaken hands. `host` is the name or address to be verified.
-    /// Throws ConnectError where the trust store cannot be loaded.
     std::unique_ptr<class TlsStream> client(std::unique_ptr<Stream> lower, const std::string& host, bool offer_http2);
 
     struct State;

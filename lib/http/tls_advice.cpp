@@ -43,4 +43,12 @@ std::string_view handshake_advice(unsigned long code) noexcept {
     }
 }
 
+std::string openssl_reason() {
+    const unsigned long code = ERR_peek_last_error();
+    ERR_clear_error();
+    if (code == 0) return "unknown reason";
+    const char* text = ERR_reason_error_string(code);
+    return text != nullptr ? text : "error " + std::to_string(code);
+}
+
 }  // namespace hfhub::http
