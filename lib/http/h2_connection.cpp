@@ -11,6 +11,7 @@ constexpr std::size_t write_size = 64 * 1024;
 constexpr std::size_t kept_output = 4 * 1024;
 constexpr std::size_t source_buffer = 256 * 1024;
 constexpr int reads_per_turn = 8;                 // others on the executor get their turn
+constexpr int last_turns = 64;                    // the connection's window
 constexpr std::chrono::milliseconds silence{20};  // without a byte: a limit that passes then puts the peer in doubt
 
 // Reading is synchronous from socket to session, so one buffer serves all connections of a thread.
@@ -61,8 +62,11 @@ class H2Connection::ExchangeBody final : public BodyReader {
         const Limit limit = limit_from_now(TimeoutPhase::idle, exchange.idle, exchange.deadline);
         exchange.destination = destination;
         exchange.delivered = 0;
-        const Wake wake = co_await exchange.event.wait(limit.at);
-        if (wake != Wake::notified) give_up(limit, wake);
+        // An empty frame wakes, too, but brings nothing and renews no limit.
+        while (exchange.delivered == 0 && exchange.received.empty() && !exchange.ended && !exchange.closed) {
+            const Wake wake = co_await exchange.event.wait(limit.at);
+            if (wake != Wake::notified) give_up(limit, wake);
+        }
         exchange.destination = {};
         taken_ += exchange.delivered;
         co_return std::exchange(exchange.delivered, 0);
@@ -210,7 +214,14 @@ awaitable<void> H2Connection::wait_until_taken(Exchange& exchange, const Request
 
 // The peer may be slow with this answer, or gone without a word: then the next try must not meet the same silence.
 void H2Connection::on_timeout() {
-    if (closed_ || probing_ || Clock::now() - last_arrival_ < silence) return;
+    const auto now = Clock::now();
+    if (closed_ || probing_ || now - last_arrival_ < silence) return;
+    if (last_ping_ && now - *last_ping_ < ping_interval) {
+        // Servers end connections on which PINGs come often; what is in doubt again so soon serves nobody new.
+        draining = true;
+        return;
+    }
+    last_ping_ = now;
     probing_ = true;
     session_.ping();
     schedule_flush();
@@ -361,6 +372,7 @@ void H2Connection::flush() {
         }
         if (output_.capacity() > kept_output && output_.empty()) std::vector<std::byte>().swap(output_);
     } catch (const TransportError& error) {
+        read_the_last();
         fail(error.what());
         return;
     }
@@ -371,6 +383,18 @@ void H2Connection::flush() {
         protocol_broken_ = true;
         fail("the peer broke HTTP/2: " + session_.failure());
     }
+}
+
+// A server that closes while this side writes has often said before what becomes of the requests: answers, GOAWAY.
+void H2Connection::read_the_last() {
+    write_blocked_ = draining = true;
+    if (std::exchange(in_turn_, true)) return;
+    for (int turns = 0; turns < last_turns; ++turns) {
+        const auto before = last_arrival_;
+        const Turn turn = read_turns();
+        if (turn == Turn::over || (turn == Turn::silent && last_arrival_ == before)) break;
+    }
+    in_turn_ = false;
 }
 
 void H2Connection::fail(const std::string& reason) {

@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,9 @@ class H2Connection final : public Connection, public Readiness {
 
     Protocol protocol() const noexcept override { return Protocol::http2; }
     awaitable<Response> send(const Request& request) override;
-    std::size_t free_slots() const noexcept override { return closed_ || probing_ ? 0 : session_.free_slots(); }
+    std::size_t free_slots() const noexcept override {
+        return closed_ || probing_ || draining ? 0 : session_.free_slots();
+    }
     std::size_t active() const noexcept override { return session_.open_streams(); }
     bool closed() const noexcept override { return closed_; }
     bool alive() noexcept override { return !closed_; }
@@ -33,6 +36,8 @@ class H2Connection final : public Connection, public Readiness {
 
     /// How long a peer in doubt may take to give a sign of life before the connection is given up.
     std::chrono::milliseconds patience{5'000};
+    /// Between two PINGs at least.
+    std::chrono::milliseconds ping_interval{10'000};
 
   private:
     class Exchange;
@@ -45,6 +50,7 @@ class H2Connection final : public Connection, public Readiness {
     void consumed(Exchange& exchange, std::size_t bytes);
     void schedule_flush();
     void flush();
+    void read_the_last();
     void fail(const std::string& reason);
     void settle();
     void retire();
@@ -68,6 +74,7 @@ class H2Connection final : public Connection, public Readiness {
     bool probing_ =
         false;  // in doubt whether the peer is still there: nothing new begins until it gives a sign of life
     Clock::time_point last_arrival_ = Clock::now();
+    std::optional<Clock::time_point> last_ping_;
     asio::steady_timer probe_timer_;
     std::string failure_;
 };

@@ -17,6 +17,7 @@ constexpr std::int32_t long_stream_window = 8 << 20;  // covers 100 ms at 80 MB/
 constexpr std::int32_t connection_window = 32 << 20;  // a stalled stream never holds up the others
 constexpr std::size_t max_header_bytes = 64 * 1024;
 constexpr std::size_t max_header_fields = 256;
+constexpr std::size_t max_request_header_bytes = 64 * 1024;  // nghttp2 sends no more
 constexpr int max_interim_answers = 20;
 
 // Frames that carry nothing cost work each. Window updates come in bursts, one for each frame of an upload.
@@ -30,6 +31,13 @@ constexpr std::chrono::seconds reset_window{30};
 
 std::string_view view(const std::uint8_t* bytes, std::size_t size) {
     return {reinterpret_cast<const char*>(bytes), size};
+}
+
+// RFC 9113 8.2.1 forbids white space around a value, but servers copy it from HTTP/1.1, where it means nothing.
+std::string_view trimmed(std::string_view value) {
+    const std::size_t begin = value.find_first_not_of(" \t");
+    if (begin == std::string_view::npos) return {};
+    return value.substr(begin, value.find_last_not_of(" \t") + 1 - begin);
 }
 
 nghttp2_nv field(std::string_view name, std::string_view value) {
@@ -76,8 +84,14 @@ struct H2Session::Callbacks {
             stream->violation = "the answer's headers are larger than 64 KiB or 256 fields";
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         }
-        stream->headers.add(key, view(value, value_size));
+        stream->headers.add(key, trimmed(view(value, value_size)));
         return 0;
+    }
+
+    // Without this the field would be missing in silence.
+    static int on_invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*, std::size_t,
+                                 const std::uint8_t*, std::size_t, std::uint8_t, void*) {
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
 
     static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* data) {
@@ -98,6 +112,9 @@ struct H2Session::Callbacks {
             if (frame->goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM) self->told_to_calm_ = true;
         }
         if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
+        const bool padding_only =
+            frame->hd.type == NGHTTP2_DATA && frame->hd.length > 0 && frame->hd.length == frame->data.padlen;
+        if (padding_only && !self->endure(overhead_cost)) return NGHTTP2_ERR_CALLBACK_FAILURE;
         H2Stream* stream = stream_of(session, frame->hd.stream_id);
         if (stream == nullptr) return 0;
         if (frame->hd.type == NGHTTP2_HEADERS) self->overhead_ = 0;
@@ -125,7 +142,8 @@ struct H2Session::Callbacks {
             nghttp2_session_consume_stream(session, id, n);
         }
         if (!rest.empty()) stream->received.append(rest);
-        if (!stream->window_raised_ && stream->received_bytes > stream_window / 2) {
+        // Only for who reads: what nobody takes stays within the smaller window.
+        if (!stream->window_raised_ && stream->received_bytes - stream->received.size() > stream_window / 2) {
             stream->window_raised_ = true;
             nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, id, long_stream_window);
         }
@@ -146,23 +164,19 @@ struct H2Session::Callbacks {
         return 0;
     }
 
-    static int on_frame_send(nghttp2_session* session, const nghttp2_frame* frame, void*) {
+    static int on_frame_send(nghttp2_session* session, const nghttp2_frame* frame, void* data) {
+        if (frame->hd.type == NGHTTP2_GOAWAY) {
+            const std::string_view why = view(frame->goaway.opaque_data, frame->goaway.opaque_data_len);
+            static_cast<H2Session*>(data)->note_end(frame->goaway.error_code, why);
+        }
         if (frame->hd.type != NGHTTP2_HEADERS) return 0;
         if (H2Stream* stream = stream_of(session, frame->hd.stream_id)) stream->request_sent_ = true;
         return 0;
     }
 
-    static int on_error(nghttp2_session*, int, const char* text, std::size_t size, void* data) {
+    static int on_error(nghttp2_session*, int error, const char* text, std::size_t size, void* data) {
+        if (error == NGHTTP2_ERR_HTTP_HEADER) return 0;  // the text repeats the field, which may be a secret
         static_cast<H2Session*>(data)->failure_.assign(text, size);
-        return 0;
-    }
-
-    static int on_frame_not_send(nghttp2_session* session, const nghttp2_frame* frame, int, void* data) {
-        if (frame->hd.type != NGHTTP2_HEADERS) return 0;
-        H2Stream* stream = stream_of(session, frame->hd.stream_id);
-        if (stream == nullptr || stream->closed) return 0;
-        stream->unprocessed = true;  // nothing of it left this machine; closing follows
-        static_cast<H2Session*>(data)->note(*stream);
         return 0;
     }
 
@@ -201,13 +215,13 @@ struct H2Session::Callbacks {
             nghttp2_session_callbacks* callbacks = nullptr;
             if (nghttp2_session_callbacks_new(&callbacks) != 0) throw std::bad_alloc();
             nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+            nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_invalid_header);
             nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
             nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
             nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
             nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
             nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
             nghttp2_session_callbacks_set_error_callback2(callbacks, on_error);
-            nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
             nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
             return callbacks;
         }();
@@ -215,11 +229,19 @@ struct H2Session::Callbacks {
     }
 };
 
+// What nghttp2 tells the peer is all that it tells of some violations.
+void H2Session::note_end(std::uint32_t code, std::string_view why) {
+    if (!failure_.empty() || code == NGHTTP2_NO_ERROR) return;
+    failure_ = nghttp2_http2_strerror(code);
+    if (!why.empty()) failure_.append(": ").append(why);
+}
+
 H2Session::H2Session() {
     nghttp2_option* option = nullptr;
     if (nghttp2_option_new(&option) != 0) throw std::bad_alloc();
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
     nghttp2_option_set_max_reserved_remote_streams(option, 0);
     const int failed = nghttp2_session_client_new3(&session_, Callbacks::table(), this, option, memory_.functions());
     nghttp2_option_del(option);
@@ -253,6 +275,11 @@ void H2Session::submit(H2Stream& stream, const Request& request, bool with_body,
         if (!is_connection_specific(one.name)) fields.push_back(field(one.name, one.value));
     }
     if (content_length) fields.push_back(field("content-length", length));
+    std::size_t size = 12;
+    for (const nghttp2_nv& one : fields) size += one.namelen + one.valuelen + 12;  // as nghttp2 counts
+    if (size > max_request_header_bytes) {
+        throw ProtocolError::lasting("the request's header fields are larger than the 64 KiB that HTTP/2 servers take");
+    }
     nghttp2_data_provider provider{};
     provider.source.ptr = &stream;
     provider.read_callback = Callbacks::read_body;

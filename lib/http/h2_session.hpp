@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -118,6 +119,7 @@ class H2Session {
     void note(H2Stream& stream);
     bool endure(std::size_t cost);
     void count_reset();
+    void note_end(std::uint32_t code, std::string_view why);
 
     H2Memory memory_;  // of the session
     nghttp2_session* session_ = nullptr;

@@ -493,6 +493,7 @@ TEST_CASE("an early answer stops the upload and nothing of the request is touche
     CHECK(response.status == 413);
     request.reset();
     const int reads = source ? source->reads : 0;
+    CHECK(reads <= 2);  // what fits into the window, and what waits for more
     f.peer.open_windows();
     f.settle();
     f.peer.data(1, "large", true);

@@ -313,6 +313,42 @@ TEST_CASE(
     CHECK(f.pool->stats().active == 0);
 }
 
+TEST_CASE("HTTP/2: a peer that lets nobody begin any more gets a second connection, and no request fails") {
+    std::atomic<bool> open = false;
+    Server server([&](Peer& peer) {
+        test::H2Peer h2;
+        bool told = false;
+        h2.on_request = [&](test::H2Peer::Exchange& one) {
+            h2.respond(one.id, 200, {}, "x");
+            if (!open) h2.send_settings({{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 0}});
+        };
+        test::serve_h2(peer, h2, [&] {
+            if (open && !std::exchange(told, true)) h2.send_settings({{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 5}});
+            return true;
+        });
+    });
+    PoolOptions options;
+    options.http2 = Http2::prior_knowledge;
+    options.limits.http2_per_host = 2;
+    Fixture f(options);
+    for (int connections = 1; connections <= 2; ++connections) {
+        CHECK(f.get(server.url()) == "x");
+        CHECK(f.loop.until([&] { return f.pool->stats().idle == static_cast<std::size_t>(connections); }));
+        CHECK(server.accepted() == connections);
+    }
+    // Both are full now: who comes waits until one of them takes requests again.
+    std::vector<std::string> bodies(12);
+    std::vector<std::shared_ptr<Loop::Task>> tasks;
+    for (auto& body : bodies) tasks.push_back(f.loop.start(f.fetch(f.request_for(server.url()), body)));
+    CHECK(f.pool->stats().waiting == bodies.size());
+    open = true;
+    for (const auto& task : tasks) {
+        CHECK(f.loop.until([&] { return task->done; }));
+        CHECK(task->outcome() == "ok");
+    }
+    CHECK(server.accepted() == 2);
+}
+
 TEST_CASE("an origin that asks for HTTP/1.1 gets it, from then on, and a POST reaches it once") {
     std::atomic<int> refused = 0, posts = 0, others = 0;
     Server server([&](Peer& peer) {
