@@ -207,7 +207,7 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
             trace(request, response, begin);
             decode(request, response);
             if (!is_whole(request, response)) co_await read_rest(request, response);
-            if (number > 1) request.timeouts = timeouts;
+            request.timeouts = timeouts;
             if (!retryable_status(response.status)) co_return response;
             state.status = response.status;
             state.headers = &response.headers;
@@ -224,6 +224,7 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
             error.attempts = number;
             state.error = &error;
             if (was_refused(error)) ++state.refusals;
+            if (was_turned_away(error)) ++state.turned_away;
             state.body_replayable = replayable(request);
             const RetryMoment moment{Clock::now(), std::chrono::system_clock::now(), random_() / 2147483647.0};
             state.silent = std::chrono::duration_cast<Milliseconds>(moment.now - heard);
@@ -246,6 +247,7 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
         if (response.body) co_await discard(response);
         failure = nullptr;
         fresh = decision.new_connection;
+        if (decision.uncounted) --number;
         state.stale_retry_done = state.stale_retry_done || decision.new_connection;
         if (decision.wait.count() > 0) co_await sleep(decision.wait, request.deadline);
     }

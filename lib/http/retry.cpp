@@ -14,6 +14,9 @@ namespace {
 
 constexpr int max_refusals = 4;  // the request and three repetitions
 
+// Where a server ends each connection after a few requests, as many as wait for their turn are sent back each time.
+constexpr int max_turned_away = 20;
+
 // Beyond any wait that is granted, small enough for arithmetic.
 constexpr std::uint64_t longest_seconds = 10ULL * 365 * 24 * 3600;
 
@@ -138,7 +141,8 @@ RetryDecision after_error(const RetryPolicy& policy, const Request& request, con
     decision.retry = true;
     decision.reason = error.what();
     // A kept connection that the server had closed says nothing about the server's state.
-    decision.new_connection = error.stale_connection && !attempt.stale_retry_done;
+    decision.uncounted = was_turned_away(error) && attempt.turned_away <= max_turned_away;
+    decision.new_connection = decision.uncounted || (error.stale_connection && !attempt.stale_retry_done);
     if (!decision.new_connection) decision.wait = backoff(policy, attempt.number, random);
     return decision;
 }
@@ -175,6 +179,11 @@ RetryDecision after_answer(const RetryPolicy& policy, const Request& request, co
 }
 
 }  // namespace
+
+bool was_turned_away(const TransportError& error) noexcept {
+    const bool lost = dynamic_cast<const ConnectionLostError*>(&error) != nullptr;
+    return lost && !error.maybe_processed && error.stale_connection;
+}
 
 bool was_refused(const TransportError& error) noexcept {
     const bool lost = dynamic_cast<const ConnectionLostError*>(&error) != nullptr;
@@ -240,7 +249,7 @@ RetryDecision should_retry(const RetryPolicy& policy, const Request& request, co
                                            : after_answer(policy, request, attempt, moment);
     if (!decision.retry) return decision;
     const int most = std::min(policy.max_attempts, request.max_attempts);
-    if (attempt.number >= most)
+    if (attempt.number >= most && !decision.uncounted)
         return stop(decision.reason + " on try " + std::to_string(attempt.number) + ", the last");
     if (!attempt.body_replayable) return stop(decision.reason + "; the request's body cannot be sent again");
     if (attempt.error && attempt.silent + decision.wait >= request.max_silence)

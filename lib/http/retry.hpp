@@ -42,6 +42,7 @@ struct Attempt {
     bool body_replayable = true;       ///< The body can be sent again from its start.
     bool stale_retry_done = false;     ///< A stale connection was met and retried before in this request.
     bool was_malformed = false;        ///< An answer that broke HTTP was met before in this request.
+    int turned_away = 0;               ///< How often a connection that went away sent it back, this try included.
     int refusals = 0;                  ///< How often the server sent the request away unprocessed, this try included.
     int status = 0;                    ///< Of the answer.
     const Headers* headers = nullptr;  ///< Of the answer.
@@ -63,7 +64,11 @@ struct RetryDecision {
     bool server_paced =
         false;  ///< The server named the wait: such a retry costs no budget, and others may wait with it.
     bool new_connection = false;  ///< A kept connection was stale: take a new one, not another kept one.
+    bool uncounted = false;       ///< The request was never begun: this was no try.
 };
+
+/// Whether a connection that had served others went away before the request was begun (GOAWAY).
+bool was_turned_away(const TransportError& error) noexcept;
 
 /// Whether the server sent the request away without acting on it (REFUSED_STREAM, GOAWAY).
 bool was_refused(const TransportError& error) noexcept;

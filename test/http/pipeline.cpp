@@ -314,6 +314,20 @@ TEST_CASE("a stale connection is retried at once on a new one, and that only onc
     CHECK(f.transport.sent[1].fresh);
 }
 
+TEST_CASE("connections that send a request back as they go away use up none of its tries") {
+    Fixture f;
+    f.options.retry.base = f.options.retry.cap = 2s;
+    f.request.method = Method::post;
+    for (int i = 0; i < 12; ++i) f.transport.steps.push_back(failure(lost(true, false)));
+    f.transport.steps.push_back(answer(200));
+    const auto begin = Clock::now();
+    const Response response = f.send();
+    CHECK(response.status == 200);
+    CHECK(response.attempts == 1);
+    CHECK(Clock::now() - begin < 500ms);
+    CHECK(f.transport.sent.size() == 13);
+}
+
 TEST_CASE("Retry-After is respected, by the other requests to that origin too") {
     Fixture f;
     Pipeline pipeline(*f.loop.waits, f.transport, f.options);

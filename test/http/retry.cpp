@@ -332,6 +332,35 @@ TEST_CASE("a stale connection is retried at once, on a new connection, once") {
     CHECK(!decide(request_with(Method::post), attempt).retry);
 }
 
+TEST_CASE("a request that connections send back as they go away goes on at once, and that is no try, within reason") {
+    ConnectionLostError away("going away");
+    away.stale_connection = true;
+    away.maybe_processed = false;
+    CHECK(was_turned_away(away));
+    CHECK_FALSE(was_refused(away));
+    CHECK_FALSE(was_turned_away(ConnectError("no")));
+    Attempt attempt;
+    attempt.error = &away;
+    attempt.stale_retry_done = true;
+    attempt.number = 6;  // the last
+    for (attempt.turned_away = 1; attempt.turned_away <= 20; ++attempt.turned_away) {
+        const RetryDecision decision = decide(request_with(Method::post), attempt);
+        CHECK(decision.retry);
+        CHECK(decision.uncounted);
+        CHECK(decision.new_connection);
+        CHECK(decision.wait == 0ms);
+    }
+    CHECK_FALSE(decide(request_with(Method::post), attempt).retry);
+    attempt.number = 2;
+    const RetryDecision counted = decide(request_with(Method::post), attempt);
+    CHECK(counted.retry);
+    CHECK_FALSE(counted.uncounted);
+    CHECK(counted.wait == 2s);
+    away.maybe_processed = true;
+    CHECK_FALSE(was_turned_away(away));
+    CHECK_FALSE(decide(request_with(Method::get), attempt).uncounted);
+}
+
 TEST_CASE("a request that is refused again and again is repeated three times, each after a wait") {
     ConnectionLostError refused("refused");
     CHECK_FALSE(was_refused(refused));
