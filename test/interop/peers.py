@@ -92,6 +92,7 @@ class Folder(contextlib.ExitStack):
                                        env={**home, **(env or {})})
         self.callback(self._end, process)
         wait_for(port, process)
+        return process
 
     @staticmethod
     def _end(process):
@@ -114,7 +115,7 @@ daemon off; worker_processes 1; pid {self.path}/nginx{port}.pid; error_log {self
 events {{ worker_connections 2048; }}
 http {{ access_log off; client_max_body_size 0; {temp} {http} {servers} }}
 """)
-        self.start("nginx", "-c", config, "-p", self.path, port=port)
+        return self.start("nginx", "-c", config, "-p", self.path, port=port)
 
     def squid(self, port, settings="http_access allow all"):
         # Squid asks one address only, and most machines have ::1 too, where no server here listens.
