@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs benches: hfhub beside its peers, alternating, medians, CPU seconds of the client process.
 
-  bench/run.py --build BUILD [NAME...]      names: http, download, throttled, stream (default: all)
+  bench/run.py --build BUILD [NAME...]      names: http, download, throttled, distance, stream (default: all)
 Servers and clients talk over loopback; clients run on one core and servers on the other where there are two.
 """
 import argparse
@@ -286,6 +286,31 @@ def bench_throttled(build, rounds):
         row("hf_hub_download, parts side by side", mine, medians, "s")
 
 
+def bench_distance(build, rounds):
+    delay, rate, size = 0.025, 50e6, 256 << 20
+    print("256 MiB over TLS and 50 ms (25 ms each way) at 50 MB/s, one transfer, MB/s")
+    with tempfile.TemporaryDirectory() as folder, Servers(build, folder) as servers:
+        root = pathlib.Path(folder) / "www"
+        root.mkdir()
+        (root / "big").write_bytes(os.urandom(1 << 20) * (size >> 20))
+        base, cert = servers.nginx(root)
+        _, lines = servers.start([sys.executable, ROOT / "bench/http/relay.py", base.rsplit(":", 1)[1], delay, rate],
+                                 ready="listening on")
+        url = f"https://localhost:{lines[-1].split()[-1]}/big"
+        out = pathlib.Path(folder) / "out"
+
+        def fetch(*flags):
+            return lambda: size / 1e6 / run([build / "test/hfhub-fetch", *flags, "--cacert", cert, "-o", out, url])[0]
+
+        def curl(*flags):
+            return lambda: size / 1e6 / run(["curl", "-sf", *flags, "--cacert", cert, "-o", out, url])[0]
+
+        medians = alternate(min(rounds, 3), h2=fetch("--http2"), h1=fetch("--http1"), curl2=curl("--http2"),
+                            curl1=curl("--http1.1"))
+        row("HTTP/2", medians["h2"], {"its HTTP/1.1": medians["h1"], "curl": medians["curl2"]}, "MB/s", 1)
+        row("HTTP/1.1", medians["h1"], {"curl": medians["curl1"]}, "MB/s", 1)
+
+
 def bench_stream(build, rounds):
     print("streamed tokens, parsed into structs")
     with tempfile.TemporaryDirectory() as folder, Servers(build, folder) as servers:
@@ -310,7 +335,8 @@ def bench_stream(build, rounds):
         row("memory of each of 1000 open streams", float(out.split()[3]) / 1024, {}, "KiB", 1)
 
 
-BENCHES = {"http": bench_http, "download": bench_download, "throttled": bench_throttled, "stream": bench_stream}
+BENCHES = {"http": bench_http, "download": bench_download, "throttled": bench_throttled, "distance": bench_distance,
+           "stream": bench_stream}
 
 
 def main():
