@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""hfhub-fetch over HTTP/2 while its servers reload, restart or end connections: every request is answered, none twice.
+"""hfhub-fetch over HTTP/2 while its servers reload or end connections: all requests are answered, no POST twice.
 
   restarts.py --fetch BUILD/test/hfhub-fetch
 
@@ -187,6 +187,17 @@ https://localhost:{port} {{
                     expect(not twice, twice, "were done twice")
                     expect(connections <= 1.2 * requests / each + 6, connections, "connections")
 
+    def one_at_a_time(self):
+        """A server that refuses what is more than one request at a time on a connection."""
+        port, log = free_port(), "one.access"
+        self.site.nginx(self.site.tls_server(port, log, "http2_max_concurrent_streams 1;"), port, self.site.formats())
+        with self.check("one request at a time on each connection: 1000 times POST, 200 at a time"):
+            load = Load(self.fetch, self.site, log, f"https://localhost:{port}/quick", 200, "--data", "body",
+                        requests=1000)
+            twice, connections = load.end()
+            expect(not twice, twice, "were done twice")
+            expect(connections <= 6, connections, "connections")
+
     def handshakes(self):
         port, log = free_port(), "handshakes.access"
         self.site.nginx(self.site.tls_server(port, log), port, self.site.formats() + LIMITS)
@@ -270,6 +281,7 @@ def main():
         site.origin()
         restarts.handshakes()
         restarts.few_requests()
+        restarts.one_at_a_time()
         restarts.idle_limit()
         for name in here:
             getattr(restarts, name)()
