@@ -12,6 +12,7 @@ constexpr std::size_t kept_output = 4 * 1024;
 constexpr std::size_t source_buffer = 256 * 1024;
 constexpr int reads_per_turn = 8;                 // others on the executor get their turn
 constexpr int last_turns = 64;                    // the connection's window
+constexpr std::chrono::milliseconds fresh{1};     // since the last byte: nothing else can have happened
 constexpr std::chrono::milliseconds silence{20};  // without a byte: a limit that passes then puts the peer in doubt
 
 // Reading is synchronous from socket to session, so one buffer serves all connections of a thread.
@@ -333,6 +334,17 @@ H2Connection::Turn H2Connection::read_turns() {
         return Turn::over;
     }
     return closed_ ? Turn::over : Turn::unfinished;
+}
+
+// An executor that did not run has not seen what came meanwhile: the peer's end, or that it goes away.
+bool H2Connection::alive() noexcept {
+    if (closed_ || in_turn_ || Clock::now() - last_arrival_ < fresh || !stream_->readable()) return !closed_;
+    try {
+        read_ready();
+    } catch (...) {
+        close();
+    }
+    return !closed_ && !draining;
 }
 
 void H2Connection::consumed(Exchange& exchange, std::size_t bytes) {

@@ -29,7 +29,7 @@ class H2Connection final : public Connection, public Readiness {
     }
     std::size_t active() const noexcept override { return session_.open_streams(); }
     bool closed() const noexcept override { return closed_; }
-    bool alive() noexcept override { return !closed_; }
+    bool alive() noexcept override;
     void close() noexcept override;
 
     void on_ready(Direction direction, bool ok) override;

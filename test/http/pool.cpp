@@ -13,6 +13,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <semaphore>
+#include <thread>
 
 using namespace hfhub;
 using namespace hfhub::http;
@@ -266,6 +267,41 @@ TEST_CASE("a kept connection that the server closed is not used again") {
         // Not a single turn of the loop in between: use() itself has to look at the socket.
     }
     CHECK(server.accepted() == 5);
+}
+
+TEST_CASE(
+    "an HTTP/2 connection that ended while nobody ran the executor is not used again, which a POST would not survive") {
+    bool goaway = false;
+    SUBCASE("without a word") {}
+    SUBCASE("with GOAWAY") { goaway = true; }
+    std::atomic<int> requests = 0;
+    Server server([&](Peer& peer) {
+        test::H2Peer h2;
+        bool answered = false;
+        h2.on_request = [&](test::H2Peer::Exchange& one) {
+            ++requests;
+            h2.respond(one.id, 200, {}, "x");
+            if (goaway) h2.send_goaway(one.id);
+            answered = true;
+        };
+        test::serve_h2(peer, h2, [&] { return !answered; });
+    });
+    PoolOptions options;
+    options.http2 = Http2::prior_knowledge;
+    Fixture f(options);
+    for (int i = 1; i <= 5; ++i) {
+        Request request = f.request_for(server.url());
+        request.method = Method::post;
+        request.body = std::string("body");
+        std::string body;
+        f.loop.run(f.fetch(std::move(request), body));
+        CHECK(body == "x");
+        for (int wait = 0; wait < 2000 && server.open() != 0; ++wait) std::this_thread::sleep_for(1ms);
+        REQUIRE(server.open() == 0);
+        std::this_thread::sleep_for(2ms);  // what came just now is not looked for
+        CHECK(requests == i);
+        CHECK(server.accepted() == i);
+    }
 }
 
 TEST_CASE("a fresh connection is asked for: kept ones are closed first") {
