@@ -254,8 +254,11 @@ void H2Connection::throw_failure(const Exchange& exchange) const {
     ConnectionLostError error(reason);
     error.maybe_processed = !exchange.unprocessed;
     const bool turned_away = exchange.unprocessed && session_.going_away();
-    error.stale_connection = used && !session_.told_to_calm() && (exchange.error_code == 0 || turned_away);
-    if (exchange.error_code == NGHTTP2_HTTP_1_1_REQUIRED) {
+    // Who is sent away for an error is not welcome back at once.
+    const bool in_peace = session_.goaway_error() == NGHTTP2_NO_ERROR;
+    error.stale_connection = used && in_peace && (exchange.error_code == 0 || turned_away);
+    const bool for_http1 = session_.http1_required() && exchange.unprocessed;
+    if (exchange.error_code == NGHTTP2_HTTP_1_1_REQUIRED || for_http1) {
         error.maybe_processed = false;
         error.stale_connection = true;
     }

@@ -109,7 +109,7 @@ struct H2Session::Callbacks {
         if (frame->hd.type == NGHTTP2_GOAWAY) {
             self->going_away_ = true;
             if (frame->goaway.error_code == NGHTTP2_HTTP_1_1_REQUIRED) self->http1_required_ = true;
-            if (frame->goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM) self->told_to_calm_ = true;
+            self->goaway_error_ = frame->goaway.error_code;
         }
         if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
         const bool padding_only =

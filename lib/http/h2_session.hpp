@@ -105,8 +105,8 @@ class H2Session {
     bool going_away() const noexcept { return going_away_; }
     /// Whether the peer wants HTTP/1.1 instead.
     bool http1_required() const noexcept { return http1_required_; }
-    /// Whether the peer ended the connection because it was asked too much.
-    bool told_to_calm() const noexcept { return told_to_calm_; }
+    /// The error for which the peer ends the connection; 0 where it does not, or in peace.
+    std::uint32_t goaway_error() const noexcept { return goaway_error_; }
     /// Whether so many streams were reset that more of it would look like an attack to the peer.
     bool worn_out() const noexcept { return worn_out_; }
     /// Whether the peer broke the rules such that nothing more will be read, although receive() went well.
@@ -131,7 +131,7 @@ class H2Session {
     bool settings_news_ = false;
     bool going_away_ = false;
     bool http1_required_ = false;
-    bool told_to_calm_ = false;
+    std::uint32_t goaway_error_ = 0;
     bool worn_out_ = false;
     std::size_t overhead_ = 0;  // of frames that brought nothing forward, since something did
     std::size_t resets_ = 0;    // by this side

@@ -191,24 +191,29 @@ TEST_CASE("a request whose headers are too large to be sent says so, and the con
     }
 }
 
-TEST_CASE("who is told to calm down does not come back at once, although nothing was done") {
-    Fixture f;
-    std::string first, body;
-    f.fetch(first);
-    f.in(frame(NGHTTP2_HEADERS, end_headers | end_stream, 1, ok));
-    const auto task = f.fetch(body);
-    std::uint32_t code = NGHTTP2_NO_ERROR;
-    SUBCASE("going away") {}
-    SUBCASE("too much") { code = NGHTTP2_ENHANCE_YOUR_CALM; }
-    f.in(frame(NGHTTP2_GOAWAY, 0, 0, test::h2_number(1) + test::h2_number(code)));
-    REQUIRE(task->outcome() == "ConnectionLostError");
-    try {
-        std::rethrow_exception(task->error);
-    } catch (const TransportError& error) {
-        CHECK_FALSE(error.maybe_processed);
-        CHECK(error.stale_connection == (code == NGHTTP2_NO_ERROR));
+TEST_CASE("who is sent away in peace or for HTTP/1.1 comes back at once, who is for an error does not") {
+    struct Case {
+        std::uint32_t code;
+        bool at_once;
+    };
+    for (const Case one : {Case{NGHTTP2_NO_ERROR, true}, Case{NGHTTP2_HTTP_1_1_REQUIRED, true},
+                           Case{NGHTTP2_ENHANCE_YOUR_CALM, false}, Case{NGHTTP2_INTERNAL_ERROR, false}}) {
+        CAPTURE(one.code);
+        Fixture f;
+        std::string first, body;
+        f.fetch(first);
+        f.in(frame(NGHTTP2_HEADERS, end_headers | end_stream, 1, ok));
+        const auto task = f.fetch(body);
+        f.in(frame(NGHTTP2_GOAWAY, 0, 0, test::h2_number(1) + test::h2_number(one.code)));
+        REQUIRE(task->outcome() == "ConnectionLostError");
+        try {
+            std::rethrow_exception(task->error);
+        } catch (const TransportError& error) {
+            CHECK_FALSE(error.maybe_processed);
+            CHECK(error.stale_connection == one.at_once);
+        }
+        CHECK(f.connection->closed());
     }
-    CHECK(f.connection->closed());
 }
 
 TEST_CASE("errors repeat no field of the answer, which may be a secret") {

@@ -382,8 +382,8 @@ TEST_CASE("HTTP_1_1_REQUIRED and ENHANCE_YOUR_CALM are remembered, and no stream
     }
     SUBCASE("too much") {
         CHECK(m.in(frame(NGHTTP2_GOAWAY, 0, 0, number(0) + number(NGHTTP2_ENHANCE_YOUR_CALM))));
-        CHECK(m.client.told_to_calm());
+        CHECK(m.client.goaway_error() == NGHTTP2_ENHANCE_YOUR_CALM);
     }
-    CHECK(m.client.http1_required() != m.client.told_to_calm());
+    CHECK(m.client.http1_required() == (m.client.goaway_error() != NGHTTP2_ENHANCE_YOUR_CALM));
     CHECK(m.client.free_slots() == 0);
 }
