@@ -105,7 +105,7 @@ class Session {
     const Environment& environment() const noexcept;
     const SessionOptions& options() const noexcept;
     asio::any_io_executor executor() const noexcept;
-    /// Connection counters of this moment. Throws std::logic_error on a thread that runs the executor.
+    /// Connection counters of this moment; never waits.
     SessionStats stats() const;
     /// Ends requests under way with CancelledError and closes all connections; the session is of no use afterwards.
     void close();

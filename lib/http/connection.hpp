@@ -4,11 +4,28 @@
 #include "http/response.hpp"
 #include "http/wait.hpp"
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace hfhub::http {
 
 class Connection;
+
+/// What a pool's connections are about: changed on the session's executor, read from any thread.
+struct ConnectionCounts {
+    std::atomic<std::uint64_t> opened = 0, failed = 0;  ///< Since the pool was made.
+    std::atomic<std::size_t> open = 0;
+    std::atomic<std::size_t> busy = 0;    ///< Connections with requests under way.
+    std::atomic<std::size_t> active = 0;  ///< Requests under way.
+
+    /// There is one writer: no need for what several would cost each request.
+    template <class T>
+    static void add(std::atomic<T>& count, T difference) noexcept {
+        count.store(count.load(std::memory_order_relaxed) + difference, std::memory_order_relaxed);
+    }
+};
 
 /// Hears of changes in what a connection can take; the pool.
 class ConnectionObserver {
@@ -22,7 +39,7 @@ class ConnectionObserver {
 /// One connection to one origin (or to a proxy that forwards). Used from the session's executor only.
 class Connection : public std::enable_shared_from_this<Connection> {
   public:
-    virtual ~Connection() = default;
+    virtual ~Connection() { count(0, false); }
     virtual Protocol protocol() const noexcept = 0;
     /// Sends and waits for the answer's headers. The request stays alive until then; its limits hold for the body too.
     /// Throws TransportError, CancelledError.
@@ -35,6 +52,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
     virtual bool alive() noexcept = 0;
     virtual void close() noexcept = 0;
 
+    /// Counts this connection from now on.
+    void count_in(std::shared_ptr<ConnectionCounts> counts) {
+        counts_ = std::move(counts);
+        count();
+    }
+
     ConnectionObserver* observer = nullptr;  ///< Outlives the connection or is reset.
     Clock::time_point idle_since{};
     std::size_t slot_limit = 0;   ///< Requests at a time that the peer allows (HTTP/2); 0 before it has said so.
@@ -43,9 +66,26 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool used = false;            ///< Whether an answer has arrived on it before.
 
   protected:
+    /// To be said where active() has grown; changed() tells of the rest.
+    void count() noexcept { count(active(), !closed()); }
     void changed() {
+        count();
         if (observer != nullptr) observer->on_change(*this);
     }
+
+  private:
+    void count(std::size_t active, bool open) noexcept {
+        if (!counts_) return;
+        ConnectionCounts::add<std::size_t>(counts_->active, active - active_counted_);
+        ConnectionCounts::add<std::size_t>(counts_->busy, std::size_t{active > 0} - std::size_t{active_counted_ > 0});
+        ConnectionCounts::add<std::size_t>(counts_->open, std::size_t{open} - std::size_t{open_counted_});
+        active_counted_ = active;
+        open_counted_ = open;
+    }
+
+    std::shared_ptr<ConnectionCounts> counts_;
+    std::size_t active_counted_ = 0;
+    bool open_counted_ = false;
 };
 
 }  // namespace hfhub::http

@@ -154,6 +154,7 @@ awaitable<Response> H2Connection::send(const Request& request) {
         exchange->last_outgoing = false;
     }
     session_.submit(*exchange, request, text != nullptr || source != nullptr, length);
+    count();
     schedule_flush();
     if (source != nullptr) co_await send_body(*exchange, **source, request);
     if (!exchange->body_sent) co_await wait_until_taken(*exchange, request, true);

@@ -24,7 +24,10 @@ std::string chunk_prefix(std::size_t size) {
 // Ends the exchange with the connection closed unless told that all went well.
 class Http1Connection::Turn {
   public:
-    explicit Turn(Http1Connection& connection) : connection_(&connection) { connection.busy_ = true; }
+    explicit Turn(Http1Connection& connection) : connection_(&connection) {
+        connection.busy_ = true;
+        connection.count();
+    }
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
     ~Turn() {

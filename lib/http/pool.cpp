@@ -243,7 +243,7 @@ awaitable<void> Pool::connect(Host& host, Milliseconds length) {
 }
 
 void Pool::connect_failed(Host& host, const std::exception_ptr& failure) {
-    ++counters_.connects_failed;
+    ConnectionCounts::add<std::uint64_t>(counts_->failed, 1);
     // With other connections at work or under way the others may still be served; without, nobody in the queue can be.
     const bool all = host.connections.empty() && host.connecting == 0;
     for (Waiter& waiter : host.waiters) {
@@ -280,7 +280,8 @@ void Pool::add(Host& host, std::unique_ptr<Stream> stream, const ConnectTimes& t
     if (connection->closed()) {
         throw ConnectError(route.target.host_port() + " closed the connection as soon as it was made");
     }
-    ++counters_.connections_opened;
+    ConnectionCounts::add<std::uint64_t>(counts_->opened, 1);
+    connection->count_in(counts_);
     trace(route, *connection, peer, times);
     connection->observer = &host;
     connection->idle_since = Clock::now();
@@ -396,7 +397,9 @@ std::size_t Pool::count_idle() const {
 }
 
 PoolStats Pool::stats() const {
-    PoolStats stats = counters_;
+    PoolStats stats;
+    stats.connections_opened = counts_->opened;
+    stats.connects_failed = counts_->failed;
     for (const auto& [key, host] : hosts_) {
         stats.waiting += host->waiters.size();
         for (const auto& one : host->connections) {

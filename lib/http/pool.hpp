@@ -31,7 +31,7 @@ struct PoolOptions {
     Http2 http2 = Http2::negotiate;
 };
 
-/// Counters since the pool was made.
+/// The counts of this moment, exactly.
 struct PoolStats {
     std::uint64_t connections_opened = 0;
     std::uint64_t connects_failed = 0;
@@ -58,6 +58,8 @@ class Pool {
     /// As acquire(), where that needs no waiting; null otherwise. `fresh` closes those that were kept idle first.
     std::shared_ptr<Connection> try_acquire(const Request& request, bool fresh);
     PoolStats stats() const;
+    /// From any thread.
+    const ConnectionCounts& counts() const noexcept { return *counts_; }
     /// Closes everything.
     void shutdown();
 
@@ -95,7 +97,7 @@ class Pool {
     bool sweep_armed_ = false;
     bool starved_ = false;  // a request waits because of the limit on all connections
     bool shut_down_ = false;
-    PoolStats counters_;
+    std::shared_ptr<ConnectionCounts> counts_ = std::make_shared<ConnectionCounts>();  // connections may outlive us
     std::shared_ptr<Pool*> self_ = std::make_shared<Pool*>(this);
 };
 

@@ -12,7 +12,7 @@
 #include <boost/asio/post.hpp>
 #include <openssl/ssl.h>
 
-#include <future>
+#include <algorithm>
 #include <mutex>
 #include <semaphore>
 
@@ -391,12 +391,14 @@ const SessionOptions& Session::options() const noexcept { return state_->options
 asio::any_io_executor Session::executor() const noexcept { return state_->executor(); }
 
 SessionStats Session::stats() const {
-    if (state_->runs_here())
-        throw std::logic_error("Session::stats() waits for the session's executor and was called on its thread");
-    std::promise<http::PoolStats> promise;
-    asio::post(state_->executor(), [&] { promise.set_value(state_->pool().stats()); });
-    const http::PoolStats stats = promise.get_future().get();
-    return {stats.connections_opened, stats.connects_failed, stats.open, stats.idle, stats.active};
+    const http::ConnectionCounts& counts = state_->pool().counts();
+    SessionStats stats;
+    stats.connections_opened = counts.opened;
+    stats.connects_failed = counts.failed;
+    stats.open_connections = counts.open;
+    stats.idle_connections = stats.open_connections - std::min<std::size_t>(counts.busy, stats.open_connections);
+    stats.active_requests = counts.active;
+    return stats;
 }
 
 void Session::close() { state_->close(); }
