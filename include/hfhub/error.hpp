@@ -29,6 +29,7 @@
 //   ├── FileMetadataError                  the server's headers do not describe a file
 //   ├── IntegrityError                     bytes do not match their hash or length: expected and got; nothing was kept
 //   ├── IoError                            a local file or folder: path and reason
+//   ├── ResourceError                      the system gives no more threads
 //   ├── JsonError                          the answer is not the JSON that was expected
 //   ├── TextGenerationError                the model server reported an error
 //   │   ├── ValidationError  GenerationError  OverloadedError  IncompleteGenerationError  UnknownError
@@ -222,6 +223,7 @@ class IntegrityError : public Error {
 HFHUB_ERROR(LocalTokenNotFoundError, Error);
 HFHUB_ERROR(FileMetadataError, Error);
 HFHUB_ERROR(IoError, Error);
+HFHUB_ERROR(ResourceError, Error);
 HFHUB_ERROR(JsonError, Error);
 HFHUB_ERROR(TextGenerationError, Error);
 HFHUB_ERROR(ValidationError, TextGenerationError);

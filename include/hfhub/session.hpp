@@ -95,7 +95,7 @@ class Session {
   public:
     /// The process-wide session, made on first use (see set_client_factory).
     Session();
-    /// A session with an I/O thread of its own.
+    /// A session with an I/O thread of its own. Throws ResourceError where the system gives none.
     explicit Session(SessionOptions options);
     /// A session on the application's executor: no thread of its own, and no hop for coroutines that run there. An
     /// executor with several threads is to be wrapped in a strand. Blocking calls need another thread to run it: on a

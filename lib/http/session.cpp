@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "http/running_here.hpp"
+#include "http/thread.hpp"
 #include "http/user_agent.hpp"
 
 #include <hfhub/mode.hpp>
@@ -144,7 +145,7 @@ SessionState::~SessionState() {
 
 void SessionState::run_thread() {
     guard_.emplace(executor_);
-    thread_ = std::thread([io = own_] {
+    thread_ = start_thread("the session's I/O", [io = own_] {
         running_context = io.get();
         for (;;) {
             try {

@@ -1,5 +1,7 @@
 #include "http/workers.hpp"
 
+#include "http/thread.hpp"
+
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -11,6 +13,10 @@
 
 namespace hfhub::http {
 
+namespace {
+constexpr std::chrono::milliseconds patience_at_end{500};
+}
+
 struct Workers::Job {
     Job(Waits& waits, std::function<void()> work) : event(waits), work(std::move(work)) {}
     Event event;
@@ -21,11 +27,12 @@ struct Workers::Job {
 
 struct Workers::Shared {
     std::mutex mutex;
-    std::condition_variable ready;
+    std::condition_variable ready, ended;
     std::deque<std::shared_ptr<Job>> queue;
     std::vector<std::thread> threads;
     unsigned limit = 0;
     unsigned idle = 0;
+    unsigned running = 0;  // threads that have not ended
     bool stopping = false;
     std::optional<asio::any_io_executor> executor;  // empty after shutdown: it may be gone then
 
@@ -50,13 +57,21 @@ struct Workers::Shared {
             ++self->idle;
             self->ready.wait(lock, [&] { return self->stopping || !self->queue.empty(); });
             --self->idle;
-            if (self->queue.empty()) return;
+            if (self->queue.empty()) break;
             auto job = std::move(self->queue.front());
             self->queue.pop_front();
             lock.unlock();
             perform(self, std::move(job));
             lock.lock();
         }
+        --self->running;
+        self->ended.notify_all();
+    }
+
+    // The last reference to what owns the workers may go on one of them.
+    bool is_worker() const {
+        return std::any_of(threads.begin(), threads.end(),
+                           [](const std::thread& one) { return one.get_id() == std::this_thread::get_id(); });
     }
 };
 
@@ -67,7 +82,19 @@ Workers::Workers(Waits& waits, unsigned threads) : waits_(waits), shared_(std::m
 
 Workers::~Workers() {
     shutdown();
-    for (std::thread& thread : shared_->threads) thread.join();
+    std::unique_lock lock(shared_->mutex);
+    const unsigned here = shared_->is_worker() ? 1 : 0;
+    const auto ended = [&] { return shared_->running == here; };
+    const bool all = shared_->ended.wait_for(lock, patience_at_end, ended);
+    lock.unlock();
+    for (std::thread& thread : shared_->threads) {
+        // Who is left behind holds all that it touches.
+        if (!all || thread.get_id() == std::this_thread::get_id()) {
+            thread.detach();
+        } else {
+            thread.join();
+        }
+    }
 }
 
 void Workers::shutdown() {
@@ -83,15 +110,27 @@ void Workers::begin(const std::shared_ptr<Job>& job, bool detached) {
     const std::lock_guard lock(shared_->mutex);
     if (shared_->stopping) throw CancelledError();
     if (detached) {
-        std::thread([shared = shared_, job] { Shared::perform(shared, job); }).detach();
+        start_thread("a look-up", [shared = shared_, job] { Shared::perform(shared, job); }).detach();
         return;
     }
     shared_->queue.push_back(job);
     // Who was woken for an earlier job counts as idle until it has taken it.
     if (shared_->queue.size() > shared_->idle && shared_->threads.size() < shared_->limit) {
-        shared_->threads.emplace_back([shared = shared_] { Shared::loop(shared); });
+        add_thread();
     } else {
         shared_->ready.notify_one();
+    }
+}
+
+void Workers::add_thread() {
+    try {
+        shared_->threads.reserve(shared_->limit);
+        shared_->threads.push_back(start_thread("disk and hashing", [shared = shared_] { Shared::loop(shared); }));
+        ++shared_->running;
+    } catch (...) {
+        if (!shared_->threads.empty()) return;  // then the others do it
+        shared_->queue.pop_back();
+        throw;
     }
 }
 

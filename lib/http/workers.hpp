@@ -16,10 +16,12 @@ class Workers {
   public:
     /// At least one thread, whatever `threads` says.
     explicit Workers(Waits& waits, unsigned threads = 4);
-    /// Waits for running work, except look-ups; what has not begun does not run any more.
+    /// Waits for running work, except look-ups, but not long: a disk that does not answer is left behind. What has not
+    /// begun does not run any more.
     ~Workers();
 
-    /// Runs `work` on a worker and resumes with its result or exception. Cancelled, or at its limit (a disk that does
+    /// Runs `work` on a worker and resumes with its result or exception; throws ResourceError where there is no thread
+    /// for it. Cancelled, or at its limit (a disk that does
     /// not answer), it leaves the work running, so `work` owns all that it touches.
     template <class Work>
     awaitable<std::invoke_result_t<Work&>> run(Work work, Limit limit = {}) {
@@ -50,6 +52,7 @@ class Workers {
     struct Job;
     struct Shared;
     void begin(const std::shared_ptr<Job>& job, bool detached);
+    void add_thread();
     awaitable<void> submit(std::function<void()> work, bool detached, Limit limit);
 
     Waits& waits_;

@@ -22,29 +22,10 @@ using test::local;
 using test::Loop;
 using test::Peer;
 using test::Server;
+using test::SilentAddress;
 using tcp = asio::ip::tcp;
 
 namespace {
-
-// An address on the loopback that drops what comes to that port: its queue of connections is full.
-class SilentAddress {
-  public:
-    explicit SilentAddress(tcp::endpoint at) : full_(io_) {
-        full_.open(tcp::v4());
-        full_.bind(at);
-        full_.listen(0);
-        for (int i = 0; i < 4; ++i) {
-            fillers_.emplace_back(io_);
-            fillers_.back().async_connect(at, [](boost::system::error_code) {});
-        }
-        io_.run_for(50ms);
-    }
-
-  private:
-    asio::io_context io_;
-    tcp::acceptor full_;
-    std::list<tcp::socket> fillers_;
-};
 
 tcp::endpoint endpoint_at(const char* address, std::uint16_t port) { return {asio::ip::make_address(address), port}; }
 

@@ -1,6 +1,7 @@
 #include "http/workers.hpp"
 
 #include "http/file_source.hpp"
+#include "support/few_threads.hpp"
 #include "support/loop.hpp"
 #include "support/temp_dir.hpp"
 
@@ -75,6 +76,41 @@ TEST_CASE("there is always one thread") {
     const auto task = loop.start(workers.run([] {}));
     CHECK(loop.until([&] { return task->done; }, 2s));
     CHECK(task->outcome() == "ok");
+}
+
+TEST_CASE("a disk that does not answer does not hold up the end") {
+    Loop loop;
+    const auto hang = std::make_shared<std::binary_semaphore>(0), done = std::make_shared<std::binary_semaphore>(0);
+    std::optional<Workers> workers(std::in_place, *loop.waits, 2);
+    const auto task = loop.start(workers->run([hang, done] {
+        hang->try_acquire_for(20s);
+        done->release();
+    }));
+    loop.run(workers->run([] {}));
+    loop.waits->shutdown();
+    const auto begin = Clock::now();
+    workers.reset();
+    CHECK(Clock::now() - begin < 5s);
+    loop.turn();
+    CHECK(task->outcome() == "CancelledError");
+    hang->release();
+    CHECK(done->try_acquire_for(5s));
+}
+
+TEST_CASE("without a thread for it a job fails by name, and one thread does for all") {
+    Loop loop;
+    Workers workers(*loop.waits, 2);
+    {
+        const test::FewThreads none;
+        CHECK(test::outcome([&] { loop.run(workers.run([] {})); }) == "ResourceError");
+        CHECK(test::outcome([&] { loop.run(workers.run_detached([] { return 1; }, Limit{})); }) == "ResourceError");
+    }
+    CHECK(loop.run(workers.run([] { return 1; })) == 1);
+    const test::FewThreads none;
+    const auto first = loop.start(workers.run([] {})), second = loop.start(workers.run([] {}));
+    CHECK(loop.until([&] { return first->done && second->done; }));
+    CHECK(first->outcome() == "ok");
+    CHECK(second->outcome() == "ok");
 }
 
 TEST_CASE("after the shutdown what runs is finished, and what has not begun never runs") {
