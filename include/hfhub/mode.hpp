@@ -23,6 +23,8 @@ using State = std::shared_ptr<http::SessionState>;
 awaitable<void> run_on(State state, awaitable<void> work);
 /// Throws the exception under way; Asio's own of a cancelled coroutine as CancelledError. For catch blocks.
 [[noreturn]] void rethrow_translated();
+/// Throws std::logic_error for a state of the process that forked this one.
+void require_this_process(const State& state);
 /// Whether the executor is the session's own.
 bool is_own_executor(const State& state, const asio::any_io_executor& executor) noexcept;
 
@@ -34,6 +36,7 @@ awaitable<void> store(awaitable<T> work, std::shared_ptr<std::optional<T>> slot)
 template <class T>
 awaitable<T> run_here_or_there(State state, awaitable<T> work) {
     const asio::any_io_executor here = co_await asio::this_coro::executor;
+    require_this_process(state);
     const bool own = is_own_executor(state, here);
     if constexpr (std::is_void_v<T>) {
         if (!own) {

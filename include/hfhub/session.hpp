@@ -86,11 +86,13 @@ struct SessionStats {
 
 namespace http {
 class SessionState;
-}
+class SessionHandles;
+}  // namespace http
 
 /// One connection pool with its TLS context, limits and environment: a handle that is cheap to copy and safe to use
 /// from any thread. Blocking and coroutine clients of one session share its connections. When the last handle goes,
-/// requests under way end with CancelledError.
+/// requests under way end with CancelledError. In a forked child a handle gets connections and a thread of the child's
+/// own when it is used; on the application's executor it throws std::logic_error there.
 class Session {
   public:
     /// The process-wide session, made on first use (see set_client_factory).
@@ -104,21 +106,20 @@ class Session {
 
     const Environment& environment() const noexcept;
     const SessionOptions& options() const noexcept;
-    asio::any_io_executor executor() const noexcept;
+    asio::any_io_executor executor() const;
     /// Connection counters of this moment; never waits.
     SessionStats stats() const;
     /// Ends requests under way with CancelledError and closes all connections; the session is of no use afterwards.
     void close();
 
     /// The library's own view of the session.
-    const std::shared_ptr<http::SessionState>& state() const noexcept { return state_; }
+    std::shared_ptr<http::SessionState> state() const;
     /// A handle of the session with that state; nothing where the last one has gone.
     static std::optional<Session> of(const std::shared_ptr<http::SessionState>& state);
 
   private:
-    Session(std::shared_ptr<http::SessionState> state, std::shared_ptr<void> owner) noexcept;
-    std::shared_ptr<http::SessionState> state_;
-    std::shared_ptr<void> owner_;  // shared by the handles only: its end shuts the state down
+    explicit Session(std::shared_ptr<http::SessionHandles> handles) noexcept : handles_(std::move(handles)) {}
+    std::shared_ptr<http::SessionHandles> handles_;
 };
 
 /// How the process-wide session of blocking clients is made; the present one is closed. An empty function brings back

@@ -386,7 +386,7 @@ FileCopy::FileCopy(fs::path from, fs::path to, fs::path temporary)
       copy_(temporary.empty() ? temporary_beside(to_) : std::move(temporary), OutputFile::Open::create_new) {}
 
 FileCopy::~FileCopy() {
-    if (!done_) ::unlink(copy_.path().c_str());
+    if (!done_ && made_in_.is_this()) ::unlink(copy_.path().c_str());
 }
 
 bool FileCopy::step(std::uint64_t bytes) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/fork.hpp"
+
 #include <hfhub/error.hpp>
 
 #include <chrono>
@@ -170,6 +172,7 @@ class FileCopy {
     OutputFile copy_;
     std::uint64_t position_ = 0;
     bool done_ = false;
+    MadeInProcess made_in_;
 };
 
 }  // namespace hfhub

@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <random>
 #include <utility>
+#include <vector>
 
 namespace hfhub {
 
@@ -82,6 +83,34 @@ bool is_still_named(int descriptor, const fs::path& path) {
     return ::fstat(descriptor, &open) == 0 && ::lstat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino &&
            open.st_dev == named.st_dev;
 }
+
+/// Descriptors that hold a lock. A forked child closes its copies: with them the lock would outlive a parent that is
+/// killed.
+class HeldDescriptors {
+  public:
+    static void add(int descriptor) {
+        const std::lock_guard lock(all().mutex_);
+        all().descriptors_.push_back(descriptor);
+    }
+    static void remove(int descriptor) noexcept {
+        const std::lock_guard lock(all().mutex_);
+        std::erase(all().descriptors_, descriptor);
+    }
+
+  private:
+    HeldDescriptors() { on_fork_in_child(close_copies); }
+    static HeldDescriptors& all() {
+        static auto* const held = new HeldDescriptors;
+        return *held;
+    }
+    static void close_copies() {
+        for (const int descriptor : all().descriptors_) ::close(descriptor);
+        all().descriptors_.clear();
+    }
+
+    ForkSafeMutex mutex_;
+    std::vector<int> descriptors_;
+};
 
 }  // namespace
 
@@ -159,8 +188,9 @@ FileLock::Attempt FileLock::try_flock() {
     if (error == 0 && is_still_named(descriptor, lock_file_)) {
         // Others that wait tell by it since when.
         if (file_ == File::created) (void)::futimens(descriptor, nullptr);
+        HeldDescriptors::add(descriptor);
         descriptor_ = descriptor;
-        process_ = ::getpid();
+        taken_in_ = MadeInProcess();
         state_ = State::flock;
         return Attempt::done;
     }
@@ -184,7 +214,7 @@ bool FileLock::try_soft_lock() {
                 throw FileError("lock", soft_file_, {written < 0 ? error : ENOSPC, std::system_category()});
             }
             identity_ = std::move(identity);
-            process_ = ::getpid();
+            taken_in_ = MadeInProcess();
             state_ = State::soft;
             return true;
         }
@@ -227,12 +257,13 @@ std::chrono::system_clock::time_point FileLock::file_system_time() const {
 
 void FileLock::unlock() noexcept {
     const auto state = std::exchange(state_, State::open);
-    const bool own_process = process_ == ::getpid();
+    if (!taken_in_.is_this()) return;
     if (state == State::flock) {
-        // Explicitly, since a forked child may still hold the same open file.
-        if (own_process) flock_(descriptor_, LOCK_UN);
+        HeldDescriptors::remove(descriptor_);
+        // Explicitly, since a child that was just forked may still hold the same open file.
+        flock_(descriptor_, LOCK_UN);
         ::close(std::exchange(descriptor_, -1));
-    } else if (state == State::soft && own_process) {
+    } else if (state == State::soft) {
         try {
             if (read_file_if_exists(soft_file_, max_soft_lock) == identity_) ::unlink(soft_file_.c_str());
         } catch (const std::exception&) {
@@ -242,7 +273,7 @@ void FileLock::unlock() noexcept {
 }
 
 bool FileLock::refresh() noexcept {
-    if (state_ != State::soft) return owns_lock();
+    if (state_ != State::soft || !taken_in_.is_this()) return owns_lock();
     try {
         const bool own = read_file_if_exists(soft_file_, max_soft_lock) == identity_;
         if (own && ::utimensat(AT_FDCWD, soft_file_.c_str(), nullptr, AT_SYMLINK_NOFOLLOW) == 0) return true;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/fork.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -51,7 +53,7 @@ class FileLock {
     /// process has judged this one dead.
     bool refresh() noexcept;
 
-    bool owns_lock() const noexcept { return state_ != State::open; }
+    bool owns_lock() const noexcept { return state_ != State::open && taken_in_.is_this(); }
     bool is_soft() const noexcept { return state_ == State::soft; }
     /// As far as it can be told: of flock by the kernel's list of locks, which has those of this machine only.
     std::optional<LockHolder> holder() const;
@@ -72,7 +74,7 @@ class FileLock {
     File file_;
     State state_ = State::open;
     int descriptor_ = -1;
-    int process_ = 0;       ///< That took the lock.
+    MadeInProcess taken_in_;
     std::string identity_;  ///< What this object wrote into the soft lock.
 };
 

@@ -1,12 +1,13 @@
 #include "core/log.hpp"
 
+#include "core/fork.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <shared_mutex>
 
 namespace hfhub {
 
@@ -17,14 +18,16 @@ constexpr std::size_t max_secrets = 256;
 constexpr std::size_t min_secret_size = 6;
 
 struct Sinks {
-    std::mutex mutex;
+    ForkSafeMutex mutex;
     std::shared_ptr<const LogSink> sink;
     LogLevel level = LogLevel::warning;
 };
 
+using SecretTexts = std::deque<std::string>;
+
 struct Secrets {
-    std::shared_mutex mutex;
-    std::deque<std::string> texts;
+    ForkSafeMutex mutex;
+    std::shared_ptr<const SecretTexts> texts = std::make_shared<const SecretTexts>();  // replaced, never changed
 };
 
 // Never destroyed: a thread may log while the process's statics are torn down.
@@ -35,6 +38,11 @@ Sinks& sinks() {
 Secrets& secrets() {
     static auto* const instance = new Secrets;
     return *instance;
+}
+
+std::shared_ptr<const SecretTexts> known_secrets() {
+    const std::lock_guard lock(secrets().mutex);
+    return secrets().texts;
 }
 
 /// The level in force: `off` while there is no sink.
@@ -201,10 +209,8 @@ std::string_view to_string(LogLevel level) noexcept {
 
 std::string redact(std::string_view input) {
     std::string text(input);
-    {
-        const std::shared_lock lock(secrets().mutex);
-        for (const auto& secret : secrets().texts) replace_all(text, secret);
-    }
+    const auto known = known_secrets();
+    for (const auto& secret : *known) replace_all(text, secret);
     std::string out;
     out.reserve(text.size());
     for (std::size_t at = 0; at < text.size();) {
@@ -220,11 +226,13 @@ std::string redact(std::string_view input) {
 
 void register_secret(std::string secret) {
     if (secret.size() < min_secret_size) return;
-    const std::unique_lock lock(secrets().mutex);
+    const std::lock_guard lock(secrets().mutex);
     auto& texts = secrets().texts;
-    if (std::find(texts.begin(), texts.end(), secret) != texts.end()) return;
-    texts.push_back(std::move(secret));
-    if (texts.size() > max_secrets) texts.pop_front();
+    if (std::find(texts->begin(), texts->end(), secret) != texts->end()) return;
+    auto more = std::make_shared<SecretTexts>(*texts);
+    more->push_back(std::move(secret));
+    if (more->size() > max_secrets) more->pop_front();
+    texts = std::move(more);
 }
 
 void set_log_sink(LogSink sink) {

@@ -71,10 +71,13 @@ struct Race : std::enable_shared_from_this<Race> {
         over = true;
         for (auto& socket : sockets) {
             boost::system::error_code ignored;
-            if (socket) socket->close(ignored);
+            if (socket && made_in.is_this()) socket->close(ignored);
+            // Closing it would take the parent's out of the epoll set that both share.
+            if (socket && !made_in.is_this()) abandon(std::move(socket));
         }
     }
 
+    MadeInProcess made_in;
     Event event;
     asio::any_io_executor executor;
     std::vector<std::unique_ptr<tcp::socket>> sockets;

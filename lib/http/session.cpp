@@ -11,7 +11,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
-#include <openssl/ssl.h>
 
 #include <algorithm>
 #include <mutex>
@@ -86,6 +85,15 @@ void register_proxy_passwords(const Environment& environment) {
     }
 }
 
+// The parent's state is left to itself: destroying it would wait for a thread that is not there.
+void retire(SessionState* state) {
+    if (state->is_of_this_process()) {
+        delete state;
+    } else {
+        abandon(std::shared_ptr<void>(state, [](void*) {}));
+    }
+}
+
 thread_local const asio::io_context* running_context = nullptr;
 
 // Callers know cancellation by the library's own name, however deep it was noticed.
@@ -104,32 +112,38 @@ std::exception_ptr translated(std::exception_ptr error) {
 }  // namespace
 
 std::shared_ptr<SessionState> SessionState::make(std::optional<asio::any_io_executor> executor,
-                                                 SessionOptions options) {
+                                                 std::shared_ptr<const SessionOptions> options) {
     std::unique_ptr<asio::io_context> own;
     if (!executor) {
         own = std::make_unique<asio::io_context>(1);
         executor = own->get_executor();
     }
     auto* made = new SessionState(std::move(own), *executor, std::move(options));
-    std::shared_ptr<SessionState> state(made);
+    std::shared_ptr<SessionState> state(made, retire);
     if (state->own_) state->run_thread();
     return state;
 }
 
+std::shared_ptr<SessionState> SessionState::of_this_process(std::shared_ptr<SessionState> state) {
+    if (state->is_of_this_process()) return state;
+    const auto handles = state->handles();
+    return handles ? handles->state() : state;
+}
+
 SessionState::SessionState(std::unique_ptr<asio::io_context> own, asio::any_io_executor executor,
-                           SessionOptions options)
+                           std::shared_ptr<const SessionOptions> options)
     : options_(std::move(options)),
       own_(std::move(own)),
       executor_(std::move(executor)),
       waits_(std::make_shared<Waits>(executor_)),
-      workers_(*waits_, options_.worker_threads),
-      tls_(trust_of(options_)),
+      workers_(*waits_, options_->worker_threads),
+      tls_(trust_of(*options_)),
       connector_(*waits_, workers_, tls_),
-      pool_(waits_, connector_, pool_options_of(options_),
+      pool_(waits_, connector_, pool_options_of(*options_),
             [this](awaitable<void> work) { spawn(std::move(work), {}, [](std::exception_ptr) {}); }),
       pool_transport_(pool_),
-      pipeline_(std::make_unique<Pipeline>(*waits_, pool_transport_, pipeline_options_of(options_))) {
-    register_proxy_passwords(options_.environment);
+      pipeline_(std::make_unique<Pipeline>(*waits_, pool_transport_, pipeline_options_of(*options_))) {
+    register_proxy_passwords(options_->environment);
 }
 
 SessionState::~SessionState() {
@@ -179,11 +193,12 @@ void SessionState::shut_down() {
 }
 
 void SessionState::close() {
-    if (closed_.exchange(true)) return;
+    if (!is_of_this_process() || closed_.exchange(true)) return;
     asio::dispatch(executor_, [state = shared_from_this()] { state->shut_down(); });
 }
 
 void SessionState::end() {
+    if (!is_of_this_process()) return;
     close();
     {
         const std::lock_guard lock(end_mutex_);
@@ -195,7 +210,7 @@ void SessionState::end() {
 
 void SessionState::set_transport(std::unique_ptr<Transport> transport) {
     other_transport_ = std::move(transport);
-    pipeline_ = std::make_unique<Pipeline>(*waits_, *other_transport_, pipeline_options_of(options_));
+    pipeline_ = std::make_unique<Pipeline>(*waits_, *other_transport_, pipeline_options_of(*options_));
 }
 
 }  // namespace http
@@ -257,7 +272,7 @@ struct Initiate {
 }  // namespace
 
 void wait_for(const Session& session, awaitable<void> work, const std::stop_token& stop) {
-    const auto& state = session.state();
+    const auto state = session.state();
     if (state->runs_here()) {
         throw std::logic_error(
             "a blocking call of hfhub was made on a thread that runs the session's executor (its I/O thread, or the "
@@ -287,139 +302,16 @@ awaitable<void> run_on(State state, awaitable<void> work) {
 
 void rethrow_translated() { std::rethrow_exception(http::translated(std::current_exception())); }
 
+void require_this_process(const State& state) {
+    if (state->is_of_this_process()) return;
+    throw std::logic_error(
+        "what was begun before the process was forked belongs to the parent process; begin it anew in the child");
+}
+
 bool is_own_executor(const State& state, const asio::any_io_executor& executor) noexcept {
     return state->executor() == executor;
 }
 
 }  // namespace detail
-
-SessionOptions::SessionOptions() : SessionOptions(Environment::from_process()) {}
-
-SessionOptions::SessionOptions(Environment environment) : environment(std::move(environment)) {}
-
-namespace {
-
-// An object and no deleter: that would live as long as the state's weak reference, and hold the state.
-struct Owner {
-    explicit Owner(std::shared_ptr<http::SessionState> owned) : state(std::move(owned)) {}
-    Owner(const Owner&) = delete;
-    Owner& operator=(const Owner&) = delete;
-    ~Owner() { state->end(); }
-    std::shared_ptr<http::SessionState> state;
-};
-
-std::shared_ptr<void> owner_of(const std::shared_ptr<http::SessionState>& state) {
-    std::shared_ptr<void> owner = std::make_shared<Owner>(state);
-    state->set_handles(owner);
-    return owner;
-}
-
-struct Defaults {
-    // OpenSSL's own clean-up at exit must come after ours.
-    Defaults() { OPENSSL_init_ssl(0, nullptr); }
-    std::mutex mutex;
-    std::function<Session()> factory, async_factory;
-    std::optional<Session> session, async_session;
-};
-
-Defaults& defaults() {
-    static Defaults made;
-    return made;
-}
-
-Session make_default(const std::function<Session()>& factory) {
-    return factory ? factory() : Session(SessionOptions());
-}
-
-void replace(std::function<Session()> Defaults::* factory, std::optional<Session> Defaults::* session,
-             std::function<Session()> made_by) {
-    std::optional<Session> old;
-    {
-        const std::lock_guard lock(defaults().mutex);
-        defaults().*factory = std::move(made_by);
-        old.swap(defaults().*session);
-    }
-    if (old) old->close();
-}
-
-}  // namespace
-
-namespace {
-
-// The factory runs without the lock: it may ask for the process-wide sessions itself.
-Session shared_session(std::optional<Session> Defaults::* slot, const std::function<Session()>& factory) {
-    Session made = make_default(factory);
-    const std::lock_guard lock(defaults().mutex);
-    auto& session = defaults().*slot;
-    if (!session) session.emplace(std::move(made));
-    return *session;
-}
-
-}  // namespace
-
-Session::Session() {
-    std::function<Session()> factory;
-    {
-        const std::lock_guard lock(defaults().mutex);
-        if (defaults().session) {
-            *this = *defaults().session;
-            return;
-        }
-        factory = defaults().factory;
-    }
-    *this = shared_session(&Defaults::session, factory);
-}
-
-Session::Session(std::shared_ptr<http::SessionState> state, std::shared_ptr<void> owner) noexcept
-    : state_(std::move(state)), owner_(std::move(owner)) {}
-
-Session::Session(SessionOptions options)
-    : state_(http::SessionState::make(std::nullopt, std::move(options))), owner_(owner_of(state_)) {}
-
-Session::Session(asio::any_io_executor executor, SessionOptions options)
-    : state_(http::SessionState::make(std::move(executor), std::move(options))), owner_(owner_of(state_)) {}
-
-std::optional<Session> Session::of(const std::shared_ptr<http::SessionState>& state) {
-    std::optional<Session> handle;
-    if (auto owner = state->handles()) handle.emplace(Session(state, std::move(owner)));
-    return handle;
-}
-
-const Environment& Session::environment() const noexcept { return state_->options().environment; }
-
-const SessionOptions& Session::options() const noexcept { return state_->options(); }
-
-asio::any_io_executor Session::executor() const noexcept { return state_->executor(); }
-
-SessionStats Session::stats() const {
-    const http::ConnectionCounts& counts = state_->pool().counts();
-    SessionStats stats;
-    stats.connections_opened = counts.opened;
-    stats.connects_failed = counts.failed;
-    stats.open_connections = counts.open;
-    stats.idle_connections = stats.open_connections - std::min<std::size_t>(counts.busy, stats.open_connections);
-    stats.active_requests = counts.active;
-    return stats;
-}
-
-void Session::close() { state_->close(); }
-
-void set_client_factory(std::function<Session()> factory) {
-    replace(&Defaults::factory, &Defaults::session, std::move(factory));
-}
-
-void set_async_client_factory(std::function<Session()> factory) {
-    replace(&Defaults::async_factory, &Defaults::async_session, std::move(factory));
-}
-
-Session default_async_session() {
-    std::function<Session()> factory;
-    {
-        const std::lock_guard lock(defaults().mutex);
-        if (defaults().async_session) return *defaults().async_session;
-        factory = defaults().async_factory;
-    }
-    return factory ? shared_session(&Defaults::async_session, factory) : Session();
-}
 
 }  // namespace hfhub

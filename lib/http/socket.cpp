@@ -28,7 +28,18 @@ SocketStream::SocketStream(asio::ip::tcp::socket socket) : socket_(std::move(soc
     ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }
 
+// A forked child shares the connection and its place in the parent's epoll set: even closing would take it out there.
+void SocketStream::leave() noexcept {
+    if (socket_.is_open()) abandon(std::make_shared<asio::ip::tcp::socket>(std::move(socket_)));
+}
+
+void SocketStream::require_this_process() const {
+    if (made_in_.is_this()) return;
+    throw ConnectionLostError("the connection belongs to the process that forked this one");
+}
+
 IoResult SocketStream::try_read(std::span<std::byte> buffer) {
+    require_this_process();
     for (;;) {
         const ssize_t n = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
         if (n > 0) {
@@ -43,6 +54,7 @@ IoResult SocketStream::try_read(std::span<std::byte> buffer) {
 }
 
 IoResult SocketStream::try_write(std::span<const std::byte> bytes) {
+    require_this_process();
     for (;;) {
         const ssize_t n = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (n >= 0) return {static_cast<std::size_t>(n), IoState::done};
@@ -61,6 +73,7 @@ void SocketStream::async_wait(Direction direction, std::shared_ptr<Readiness> re
 }
 
 void SocketStream::close() noexcept {
+    if (!made_in_.is_this()) return leave();
     boost::system::error_code ignored;
     socket_.close(ignored);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/fork.hpp"
 #include "http/stream.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -7,7 +8,8 @@
 namespace hfhub::http {
 
 /// A connected TCP socket. A peer that vanished is noticed: after 75 s while it owes an acknowledgement
-/// (TCP_USER_TIMEOUT), by keep-alive probes while the connection is silent. TCP_NODELAY is set.
+/// (TCP_USER_TIMEOUT), by keep-alive probes while the connection is silent. TCP_NODELAY is set. In a forked child it
+/// neither reads nor writes nor closes: the connection is the parent's.
 class SocketStream final : public Stream {
   public:
     explicit SocketStream(asio::ip::tcp::socket socket);
@@ -20,6 +22,9 @@ class SocketStream final : public Stream {
     std::string peer() const override;
 
   private:
+    void leave() noexcept;
+    void require_this_process() const;
+    MadeInProcess made_in_;
     asio::ip::tcp::socket socket_;
 };
 

@@ -1,5 +1,6 @@
 #include "http/trust_store.hpp"
 
+#include "core/fork.hpp"
 #include "http/system_store.hpp"
 #include "http/tls_advice.hpp"
 
@@ -8,7 +9,6 @@
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
-#include <pthread.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -16,6 +16,7 @@
 #include <optional>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace hfhub::http {
@@ -126,14 +127,14 @@ class Stores {
   private:
     static constexpr std::size_t most_kept = 8;
 
-    // A child that was forked while another thread was in here needs the lock, too.
-    Stores() {
-        ::pthread_atfork([] { of_process().mutex_.lock(); }, [] { of_process().mutex_.unlock(); },
-                         [] { of_process().mutex_.unlock(); });
-    }
+    using Made = std::vector<std::pair<Origin, std::shared_ptr<const TrustStore>>>;
 
-    std::mutex mutex_;  // not held while files are read
-    std::vector<std::pair<Origin, std::shared_ptr<const TrustStore>>> made_;
+    Stores() { on_fork_in_child(forget); }
+    // A store has locks of its own, which a thread of the parent may hold.
+    static void forget() { abandon(std::make_shared<Made>(std::exchange(of_process().made_, {}))); }
+
+    ForkSafeMutex mutex_;  // not held while files are read
+    Made made_;
 };
 
 }  // namespace

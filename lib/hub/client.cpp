@@ -53,10 +53,11 @@ Client::Client(std::shared_ptr<http::SessionState> state, Settings settings) {
     // Tokens of the Hub are known by their form; keys of other servers are not.
     if (!settings.token.empty() && !settings.token.starts_with("hf_")) register_secret(settings.token);
     std::string agent = user_agent_of(state->options(), settings);
-    shared_ = std::make_shared<const Shared>(Shared{std::move(state), std::move(settings), std::move(agent)});
+    shared_ = std::make_shared<const Shared>(Shared{std::move(settings), std::move(agent)});
+    state_ = std::move(state);
 }
 
-const SessionOptions& Client::options() const { return shared_->state->options(); }
+const SessionOptions& Client::options() const { return state_->options(); }
 
 std::shared_ptr<const Client::Saved> Client::read_saved(const Environment& environment) {
     auto saved = std::make_shared<Saved>();
@@ -77,6 +78,7 @@ Client Client::begin_call() const {
 
 Client Client::restarted() const {
     Client again = *this;
+    again.state_ = http::SessionState::of_this_process(state_);
     again.deadline_ = http::Clock::time_point::max();
     return again.within(shared_->settings.timeout);
 }
@@ -147,13 +149,13 @@ http::Request Client::prepared(http::Method method, Url url, Token token, NamedB
     return request;
 }
 
-http::Pipeline& Client::pipeline() const { return shared_->state->pipeline(); }
+http::Pipeline& Client::pipeline() const { return state_->pipeline(); }
 
-http::Pool& Client::pool() const { return shared_->state->pool(); }
+http::Pool& Client::pool() const { return state_->pool(); }
 
-http::CallWorkers Client::workers() const { return {shared_->state->workers(), deadline_}; }
+http::CallWorkers Client::workers() const { return {state_->workers(), deadline_}; }
 
-http::Waits& Client::waits() const { return shared_->state->waits(); }
+http::Waits& Client::waits() const { return state_->waits(); }
 
 awaitable<void> Client::wait_until(http::Clock::time_point when) const {
     http::Event event(waits());

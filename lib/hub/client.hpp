@@ -47,9 +47,9 @@ class Client {
     const std::string& endpoint() const { return shared_->settings.endpoint; }
     const Settings& settings() const { return shared_->settings; }
     /// No handle: a call under way does not keep its session from ending.
-    const std::shared_ptr<http::SessionState>& state() const { return shared_->state; }
+    const std::shared_ptr<http::SessionState>& state() const { return state_; }
     /// For one call, on its caller's thread: the saved token is read, and the limit of the settings begins now, for all
-    /// requests of the call together.
+    /// requests of the call together. In a forked child the call is made with a state of its own.
     Client begin_call() const;
     /// The same, its limit beginning anew.
     Client restarted() const;
@@ -91,7 +91,6 @@ class Client {
 
   private:
     struct Shared {
-        std::shared_ptr<http::SessionState> state;
         Settings settings;
         std::string user_agent;
     };
@@ -101,6 +100,7 @@ class Client {
     };
     http::Request prepared(http::Method method, Url url, Token token, NamedBy by) const;
     static std::shared_ptr<const Saved> read_saved(const Environment& environment);
+    std::shared_ptr<http::SessionState> state_;
     std::shared_ptr<const Shared> shared_;
     std::shared_ptr<const Saved> saved_;  // null outside of calls
     http::Clock::time_point deadline_ = http::Clock::time_point::max();

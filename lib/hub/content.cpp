@@ -1,12 +1,13 @@
 #include "hub/content.hpp"
 
+#include "core/atomic_file.hpp"
 #include "http/file_source.hpp"
 
 #include <hfhub/error.hpp>
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
+#include <memory>
 #include <span>
 
 namespace hfhub::hub {
@@ -40,6 +41,16 @@ class MemorySource final : public http::BodySource {
     throw IoError("cannot read " + path.string() + ": " + why);
 }
 
+void read_whole(const InputFile& file, const std::filesystem::path& path, std::uint64_t offset,
+                std::span<std::byte> bytes) {
+    while (!bytes.empty()) {
+        const std::size_t got = file.read_at(offset, bytes);
+        if (got == 0) fail(path, "it became shorter than it was");
+        offset += got;
+        bytes = bytes.subspan(got);
+    }
+}
+
 std::uint64_t size_of(const std::filesystem::path& path) {
     std::error_code error;
     const std::uint64_t size = std::filesystem::file_size(path, error);
@@ -69,10 +80,7 @@ ContentInfo measure_now(const Content& content) {
     info.size = size_of(path);
     info.modified = modified(path);
     info.sample.resize(static_cast<std::size_t>(std::min<std::uint64_t>(info.size, sample_size)));
-    std::ifstream file(path, std::ios::binary);
-    if (!file.read(info.sample.data(), static_cast<std::streamsize>(info.sample.size()))) {
-        fail(path, "it cannot be opened, or became shorter");
-    }
+    read_whole(InputFile(path), path, 0, std::as_writable_bytes(std::span(info.sample)));
     return info;
 }
 
@@ -88,8 +96,8 @@ struct Hashing {
     Content content;
     ContentInfo info;
     Hasher hasher;
-    std::ifstream file{};
-    std::vector<char> block{};
+    std::unique_ptr<InputFile> file{};
+    std::vector<std::byte> block{};
     std::uint64_t done = 0;
 
     void step() {
@@ -97,12 +105,10 @@ struct Hashing {
         if (!content.is_file()) {
             hasher.update(std::as_bytes(std::span(content.bytes().substr(done, n))));
         } else {
-            if (!file.is_open()) file.open(content.path(), std::ios::binary);
+            if (!file) file = std::make_unique<InputFile>(content.path());
             block.resize(n);
-            if (!file.read(block.data(), static_cast<std::streamsize>(n))) {
-                fail(content.path(), "it became shorter than it was");
-            }
-            hasher.update(std::as_bytes(std::span(block)));
+            read_whole(*file, content.path(), done, block);
+            hasher.update(block);
         }
         done += n;
     }

@@ -1,9 +1,10 @@
 #pragma once
 
+#include "core/fork.hpp"
+
 #include <chrono>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,7 @@ class Outages {
     };
     static bool same(const Outage& outage, const Owner& owner, const std::string& endpoint);
 
-    mutable std::mutex mutex_;
+    mutable ForkSafeMutex mutex_;
     std::vector<Outage> outages_;
 };
 

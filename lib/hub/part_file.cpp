@@ -103,7 +103,7 @@ PartFile::PartFile(const fs::path& folder, std::string_view stem, PartContent co
 PartFile::~PartFile() { leave(); }
 
 void PartFile::leave() noexcept {
-    if (published_ || lost_ || path().empty()) return;
+    if (published_ || lost_ || path().empty() || !made_in_.is_this()) return;
     if (!keep_ || position_ == 0 || !is_hashable()) {
         ::unlink(path().c_str());
     } else {

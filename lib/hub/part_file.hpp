@@ -12,6 +12,7 @@
 #include "core/atomic_file.hpp"
 #include "core/digest.hpp"
 #include "core/file_lock.hpp"
+#include "core/fork.hpp"
 #include "hub/space_claim.hpp"
 
 #include <sys/statvfs.h>
@@ -133,6 +134,7 @@ class PartFile {
     Hasher hasher_;
     std::uint64_t position_ = 0, hashed_ = 0, sync_begun_ = 0;
     bool keep_ = true, published_ = false, lost_ = false;
+    MadeInProcess made_in_;
     std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now(), alive_ = made_;
     std::chrono::system_clock::time_point made_at_{};  ///< By the file system's clock.
 };

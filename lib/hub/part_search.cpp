@@ -1,5 +1,6 @@
 #include "hub/part_search.hpp"
 
+#include "core/fork.hpp"
 #include "hub/part_name.hpp"
 
 #include <dirent.h>
@@ -32,12 +33,13 @@ struct Found {
 
 /// What was found in large folders.
 struct Memory {
-    std::mutex mutex;
+    ForkSafeMutex mutex;
     std::map<fs::path, Found> folders;
 
+    // Never destroyed: a worker may ask until the very end.
     static Memory& global() {
-        static Memory memory;
-        return memory;
+        static auto* const memory = new Memory;
+        return *memory;
     }
 };
 
@@ -57,12 +59,15 @@ Found read(const fs::path& folder) {
 
 std::vector<std::string> unfinished_names(const fs::path& folder) {
     Memory& memory = Memory::global();
-    const std::lock_guard lock(memory.mutex);
-    const auto now = Clock::now();
-    std::erase_if(memory.folders, [&](const auto& known) { return now - known.second.since > remembered_for; });
-    if (const auto known = memory.folders.find(folder); known != memory.folders.end()) return known->second.names;
+    {
+        const std::lock_guard lock(memory.mutex);
+        const auto now = Clock::now();
+        std::erase_if(memory.folders, [&](const auto& known) { return now - known.second.since > remembered_for; });
+        if (const auto known = memory.folders.find(folder); known != memory.folders.end()) return known->second.names;
+    }
     Found found = read(folder);
     if (found.entries < large) return std::move(found.names);
+    const std::lock_guard lock(memory.mutex);
     return memory.folders.insert_or_assign(folder, std::move(found)).first->second.names;
 }
 

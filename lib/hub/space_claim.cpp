@@ -8,13 +8,18 @@ namespace hfhub::hub {
 namespace {
 
 struct Claims {
-    std::mutex mutex;
+    Claims() { on_fork_in_child(forget); }
+
+    ForkSafeMutex mutex;
     std::map<std::uint64_t, std::uint64_t> bytes;  // by device
 
+    // Never destroyed: a worker may let go of its claim until the very end.
     static Claims& global() {
-        static Claims claims;
-        return claims;
+        static auto* const claims = new Claims;
+        return *claims;
     }
+    // A child writes nothing of what its parent does.
+    static void forget() { global().bytes.clear(); }
 };
 
 }  // namespace
@@ -28,12 +33,12 @@ bool SpaceClaim::try_claim(std::uint64_t device, std::uint64_t bytes, std::uint6
     all += bytes;
     device_ = device;
     bytes_ = bytes;
-    made_ = true;
+    made_in_.emplace();
     return true;
 }
 
 void SpaceClaim::resize(std::uint64_t bytes) noexcept {
-    if (!made_) return;
+    if (!made_in_ || !made_in_->is_this()) return;
     Claims& claims = Claims::global();
     const std::lock_guard lock(claims.mutex);
     const auto all = claims.bytes.find(device_);

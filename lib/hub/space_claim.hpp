@@ -1,6 +1,9 @@
 #pragma once
 
+#include "core/fork.hpp"
+
 #include <cstdint>
+#include <optional>
 
 namespace hfhub::hub {
 
@@ -22,7 +25,7 @@ class SpaceClaim {
 
   private:
     std::uint64_t device_ = 0, bytes_ = 0;
-    bool made_ = false;
+    std::optional<MadeInProcess> made_in_;
 };
 
 }  // namespace hfhub::hub

@@ -1,3 +1,4 @@
+#include "core/fork.hpp"
 #include "hub/call.hpp"
 #include "hub/mapping.hpp"
 
@@ -17,17 +18,22 @@ namespace hub {
 class WhoAmICache {
   public:
     std::optional<WhoAmI> find(const std::string& token) const {
-        const std::lock_guard lock(mutex_);
+        const std::lock_guard lock(mutex());
         const auto it = answers_.find(token);
         return it == answers_.end() ? std::nullopt : std::optional(it->second);
     }
     void store(const std::string& token, const WhoAmI& answer) {
-        const std::lock_guard lock(mutex_);
+        const std::lock_guard lock(mutex());
         answers_[token] = answer;
     }
 
   private:
-    mutable std::mutex mutex_;
+    // One for all: each of them is held over every fork.
+    static ForkSafeMutex& mutex() {
+        static auto* const all = new ForkSafeMutex;
+        return *all;
+    }
+
     std::map<std::string, WhoAmI> answers_;
 };
 

@@ -1,5 +1,6 @@
 #include "inference/token_stream.hpp"
 
+#include "core/fork.hpp"
 #include "http/session.hpp"
 
 #include <hfhub/error.hpp>
@@ -32,6 +33,7 @@ awaitable<void> drain(http::Body body) {
 
 EventStream::EventStream(Session session, http::Response answer, StreamTimeouts timeouts)
     : session_(std::move(session)),
+      state_(session_.state()),
       body_(std::move(answer.body)),
       url_(answer.url.redacted()),
       timeouts_(timeouts),
@@ -39,14 +41,23 @@ EventStream::EventStream(Session session, http::Response answer, StreamTimeouts 
 
 EventStream::~EventStream() {
     if (!body_) return;
-    const auto& state = session_.state();
-    asio::dispatch(state->executor(), [state, done = done_, body = std::move(body_)]() mutable {
+    // A forked child's copy of the stream is not what is under way.
+    if (!state_->is_of_this_process()) {
+        abandon(std::move(body_));
+        return;
+    }
+    asio::dispatch(state_->executor(), [state = state_, done = done_, body = std::move(body_)]() mutable {
         if (done) {
             state->spawn(drain(std::move(body)), {}, [](std::exception_ptr) {});
         } else {
             body.reset();
         }
     });
+}
+
+const Session& EventStream::session() const {
+    detail::require_this_process(state_);
+    return session_;
 }
 
 http::Milliseconds EventStream::patience() const {

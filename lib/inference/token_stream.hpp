@@ -45,12 +45,14 @@ class EventStream {
     /// For an answer that ended before its last event.
     [[noreturn]] void throw_truncated() const;
 
-    const Session& session() const noexcept { return session_; }
+    /// Throws std::logic_error in a child that was forked since the stream began: its connection is the parent's.
+    const Session& session() const;
 
   private:
     http::Milliseconds patience() const;
 
     Session session_;
+    std::shared_ptr<http::SessionState> state_;
     http::Body body_;
     std::string url_;  // for messages
     std::uint64_t received_ = 0;
