@@ -143,7 +143,10 @@ std::optional<Datetime> read_iso8601(std::string_view text) {
                       read_offset(reader, offset) && reader.at_end();
     const auto whole = read ? moment(fields) : std::nullopt;
     if (!whole) return std::nullopt;
-    return Datetime(*whole) + fraction - offset;
+    const Datetime time = Datetime(*whole) + fraction - offset;
+    // What these years are written as cannot be read again, here or in Python.
+    if (time < sys_days(year(1) / January / 1) || time >= sys_days(year(10'000) / January / 1)) return std::nullopt;
+    return time;
 }
 
 }  // namespace

@@ -201,7 +201,10 @@ struct Reader {
     static void plain(const json::value& value, std::chrono::duration<Rep, Period>& out, const JsonPlace& place) {
         double seconds = 0;
         plain(value, seconds, place);
-        out = std::chrono::duration_cast<std::chrono::duration<Rep, Period>>(std::chrono::duration<double>(seconds));
+        using Duration = std::chrono::duration<Rep, Period>;
+        const double most = std::chrono::duration<double>(Duration::max()).count() / 2;  // exact in neither unit
+        if (!(seconds > -most && seconds < most)) place.fail("is no span of time in range");
+        out = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
     }
 
     template <std::integral T>

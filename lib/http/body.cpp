@@ -68,6 +68,21 @@ awaitable<std::string> read_all(BodyReader* body, std::size_t limit) {
     co_return text;
 }
 
+awaitable<std::string> read_beginning(BodyReader* body, std::size_t limit) {
+    std::string text(limit, '\0');
+    std::size_t size = 0;
+    try {
+        while (size < limit) {
+            const std::size_t n = co_await read_some(body, std::as_writable_bytes(std::span(text)).subspan(size));
+            if (n == 0) break;
+            size += n;
+        }
+    } catch (const TransportError&) {
+    }
+    text.resize(size);
+    co_return text;
+}
+
 Body memory_body(std::string bytes) { return std::make_unique<MemoryBody>(std::move(bytes)); }
 
 }  // namespace hfhub::http

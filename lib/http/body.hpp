@@ -46,6 +46,9 @@ awaitable<std::size_t> read_some(BodyReader* body, std::span<std::byte> buffer);
 bool read_arrived(BodyReader& body, std::size_t limit, std::string& text);
 /// Reads to the end; throws ProtocolError where more than `limit` bytes come.
 awaitable<std::string> read_all(BodyReader* body, std::size_t limit);
+/// Reads up to `limit` bytes. A transfer that breaks off has given what came before: for answers whose status says the
+/// most.
+awaitable<std::string> read_beginning(BodyReader* body, std::size_t limit);
 
 /// A body held in memory: for mocks, and for answers that were read ahead.
 Body memory_body(std::string bytes);

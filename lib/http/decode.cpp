@@ -79,6 +79,7 @@ class ZlibDecoder : public Decoder {
 
     bool restart(std::byte next) override {
         if (!gzip_) return false;
+        if (padding_) return next == std::byte{0};
         padding_ = next == std::byte{0};  // some tools fill the last block up with zeros
         return padding_ || inflateReset(&stream_) == Z_OK;
     }
@@ -179,8 +180,14 @@ class ZstdDecoder : public Decoder {
 
 class DecodingReader : public BodyReader {
   public:
-    DecodingReader(Body inner, std::unique_ptr<Decoder> decoder, DecodeLimits limits)
-        : inner_(std::move(inner)), decoder_(std::move(decoder)), limits_(limits) {}
+    /// `coded` counts the bytes of the innermost body, which is the one whose reader does the counting.
+    DecodingReader(Body inner, std::unique_ptr<Decoder> decoder, DecodeLimits limits,
+                   std::shared_ptr<std::uint64_t> coded, bool innermost)
+        : inner_(std::move(inner)),
+          decoder_(std::move(decoder)),
+          limits_(limits),
+          coded_(std::move(coded)),
+          innermost_(innermost) {}
 
     ReadResult try_read(std::span<std::byte> buffer) override {
         if (failure_) std::rethrow_exception(failure_);
@@ -208,7 +215,7 @@ class DecodingReader : public BodyReader {
             if (read.state == ReadState::blocked) return read;
             ended_ = read.state == ReadState::end;
             rest_ = std::span<const std::byte>(input_).first(ended_ ? 0 : read.bytes);
-            in_total_ += rest_.size();
+            if (innermost_) *coded_ += rest_.size();
         }
     }
 
@@ -234,7 +241,7 @@ class DecodingReader : public BodyReader {
     }
 
     void check_growth() const {
-        if (out_total_ <= limits_.free_bytes || out_total_ / std::max(limits_.ratio, std::uint64_t{1}) < in_total_)
+        if (out_total_ <= limits_.free_bytes || out_total_ / std::max(limits_.ratio, std::uint64_t{1}) < *coded_)
             return;
         throw ProtocolError::lasting("the server's answer grows to more than " + std::to_string(limits_.ratio) +
                                      " times its size when its " + std::string(decoder_->name()) +
@@ -252,7 +259,9 @@ class DecodingReader : public BodyReader {
     DecodeLimits limits_;
     std::array<std::byte, 16 * 1024> input_;
     std::span<const std::byte> rest_;  // of input_, not decoded yet
-    std::uint64_t in_total_ = 0, out_total_ = 0;
+    std::shared_ptr<std::uint64_t> coded_;
+    std::uint64_t out_total_ = 0;
+    bool innermost_;
     bool first_ = true;
     bool in_progress_ = false;   // coded data has begun and not come to its end
     bool output_waits_ = false;  // the decoder may have more output without more input
@@ -289,8 +298,10 @@ Body decode_body(Body inner, std::string_view content_encoding, DecodeLimits lim
     if (codings.size() > 5)
         throw ProtocolError::lasting("the server encoded its answer more than five times over: refused");
     if (!inner) return inner;
+    const auto coded = std::make_shared<std::uint64_t>(0);
     for (auto coding = codings.rbegin(); coding != codings.rend(); ++coding) {
-        inner = std::make_unique<DecodingReader>(std::move(inner), make_decoder(*coding), limits);
+        const bool innermost = coding == codings.rbegin();
+        inner = std::make_unique<DecodingReader>(std::move(inner), make_decoder(*coding), limits, coded, innermost);
     }
     return inner;
 }

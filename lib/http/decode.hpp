@@ -11,7 +11,7 @@
 namespace hfhub::http {
 
 /// What a small compressed answer may grow to. A body beyond `free_bytes` that is more than `ratio` times its
-/// compressed size is refused.
+/// compressed size is refused, however many codings are between the two.
 struct DecodeLimits {
     std::uint64_t ratio = 1000;
     std::uint64_t free_bytes = std::uint64_t{16} << 20;

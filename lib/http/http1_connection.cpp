@@ -9,7 +9,6 @@ namespace hfhub::http {
 
 namespace {
 constexpr std::size_t input_size = 16 * 1024;
-constexpr std::size_t max_head = 64 * 1024;
 constexpr std::size_t source_buffer = 256 * 1024;
 constexpr std::size_t inline_body = 16 * 1024;  // bodies up to this leave together with the head
 constexpr std::size_t drained_on_leave = 64 * 1024;
@@ -128,19 +127,9 @@ class Http1Connection::ExchangeBody final : public BodyReader {
             taken_ += result.bytes;
             return result;
         }
-        if (connection.input_begin_ > 0) {
-            const std::size_t pending = connection.input_end_ - connection.input_begin_;
-            std::memmove(connection.input_.data(), connection.input_.data() + connection.input_begin_, pending);
-            connection.input_begin_ = 0;
-            connection.input_end_ = pending;
-        }
-        if (connection.input_end_ == connection.input_.size()) {
-            if (connection.input_.size() > max_head)
-                throw ProtocolError::lasting("a chunk header or trailer has no end");
-            connection.input_.resize(connection.input_.size() * 2);
-        }
-        const IoResult result =
-            connection.stream_->try_read(std::span(connection.input_).subspan(connection.input_end_));
+        // Chunked bytes are taken as they come: none wait here.
+        connection.input_begin_ = connection.input_end_ = 0;
+        const IoResult result = connection.stream_->try_read(connection.input_);
         connection.input_end_ += result.bytes;
         return result;
     }
@@ -293,7 +282,7 @@ awaitable<bool> Http1Connection::send_piece(std::span<const std::byte> bytes, co
 
 // Whether the final answer's head has arrived; interim answers are taken out of the way. Throws where none can come.
 bool Http1Connection::answer_is_there() {
-    if (!make_room()) return true;
+    make_room();
     const IoResult result = stream_->try_read(std::span(input_).subspan(input_end_));
     input_end_ += result.bytes;
     parse_head();
@@ -315,15 +304,13 @@ void Http1Connection::parse_head() {
     }
 }
 
-// False where the head is larger than it may be.
-bool Http1Connection::make_room() {
-    if (input_end_ < input_.size()) return true;
-    if (input_begin_ == 0 && input_.size() > max_head) return false;
+// The parser has refused a head that is too large.
+void Http1Connection::make_room() {
+    if (input_end_ < input_.size()) return;
     std::memmove(input_.data(), input_.data() + input_begin_, input_end_ - input_begin_);
     input_end_ -= input_begin_;
     input_begin_ = 0;
     if (input_end_ == input_.size()) input_.resize(input_.size() * 2);
-    return true;
 }
 
 awaitable<void> Http1Connection::read_head(const Request& request) {
@@ -331,7 +318,7 @@ awaitable<void> Http1Connection::read_head(const Request& request) {
     for (;;) {
         parse_head();
         if (parser_->head_done()) co_return;
-        if (!make_room()) throw ProtocolError::lasting("the answer's head is larger than 64 KiB");
+        make_room();
         const IoResult result = stream_->try_read(std::span(input_).subspan(input_end_));
         input_end_ += result.bytes;
         if (result.bytes > 0) continue;

@@ -36,7 +36,7 @@ class Http1Connection final : public Connection, public Readiness {
     bool answer_is_there();
     [[noreturn]] void throw_ended() const;
     void parse_head();
-    bool make_room();
+    void make_room();
     std::string head_of(const Request& request) const;
     void watch();
     void finish_exchange();

@@ -10,6 +10,7 @@
 #include <boost/asio/ip/network_v6.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 
 namespace hfhub::http {
@@ -104,8 +105,13 @@ Url parse_proxy(std::string_view text) {
     const std::string_view scheme = text.substr(0, scheme_end == std::string_view::npos ? 0 : scheme_end);
     const auto supported = {"", "http", "https", "socks5", "socks5h"};
     if (std::none_of(supported.begin(), supported.end(), [&](const char* name) { return iequals(scheme, name); })) {
-        throw InvalidArgumentError("the proxy setting has the scheme \"" + std::string(scheme) +
-                                   "\", but a proxy must be one of http://, https://, socks5:// and socks5h://");
+        // What is no scheme may be anything, also the password.
+        const bool shown =
+            std::all_of(scheme.begin(), scheme.end(), [](unsigned char c) { return std::isalnum(c) != 0; });
+        throw InvalidArgumentError("the proxy setting " +
+                                   (shown ? "has the scheme \"" + std::string(scheme) + "\", but"
+                                          : std::string("does not begin with a scheme:")) +
+                                   " a proxy must be one of http://, https://, socks5:// and socks5h://");
     }
     try {
         return Url::parse(scheme.empty() ? "http://" + std::string(text) : std::string(text));

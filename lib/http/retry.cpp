@@ -219,7 +219,8 @@ std::optional<Milliseconds> retry_after(const Headers& headers, std::chrono::sys
     if (const auto seconds = parse_number(value)) return seconds_of(*seconds);
     const auto date = parse_http_date(value, now);
     if (!date) return std::nullopt;
-    const auto wait = std::chrono::ceil<Milliseconds>(*date - now);
+    // The clock's own unit, nanoseconds, does not reach all years that a date may name.
+    const auto wait = Milliseconds(date->time_since_epoch()) - std::chrono::floor<Milliseconds>(now).time_since_epoch();
     return std::clamp(wait, Milliseconds(0), Milliseconds(seconds_of(longest_seconds)));
 }
 

@@ -1,5 +1,6 @@
 #include "hub/client.hpp"
 
+#include "core/json.hpp"
 #include "core/token.hpp"
 #include "http/pipeline.hpp"
 #include "http/redirect.hpp"
@@ -10,7 +11,6 @@
 #include <hfhub/error.hpp>
 #include <hfhub/log.hpp>
 
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
@@ -173,12 +173,7 @@ awaitable<http::Response> Client::send_checked(http::Request request) const {
     const std::string range(request.headers.value("range"));
     http::Response response = co_await pipeline().send(std::move(request));
     if (response.status < 400) co_return response;
-    std::string body;
-    try {
-        body = co_await http::read_all(response.body.get(), max_error_body);
-    } catch (const TransportError&) {
-        // The status says more than a body that did not arrive whole.
-    }
+    const std::string body = co_await http::read_beginning(response.body.get(), max_error_body);
     http::raise_for_status(response.status, method, response.url, response.headers, body, response.attempts,
                            {authenticated, range});
     co_return response;
@@ -193,10 +188,7 @@ awaitable<std::string> Client::text(http::Request request) const {
 awaitable<boost::json::value> Client::json(http::Request request) const {
     const std::string url = request.url.redacted();
     const std::string body = co_await text(std::move(request));
-    boost::system::error_code error;
-    auto value = boost::json::parse(body, error, {}, {.max_depth = 128});
-    if (error) throw JsonError("the answer of " + url + " is not JSON: " + error.message());
-    co_return value;
+    co_return parse_json(body, "the answer of " + url);
 }
 
 void set_json(http::Request& request, const boost::json::value& body) {

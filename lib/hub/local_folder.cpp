@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::size_t max_metadata = 4096;
 constexpr std::size_t max_name = 255;
+constexpr double latest_time = 253402300800;  // the year 10000
 
 std::string_view take_line(std::string_view& text) {
     const std::size_t end = text.find('\n');
@@ -62,6 +63,8 @@ std::optional<LocalMetadata> parse_local_metadata(std::string_view text) {
     const auto end = time.data() + time.size();
     const auto [stop, error] = std::from_chars(time.data(), end, metadata.timestamp);
     if (error != std::errc() || stop != end || time.empty()) return std::nullopt;
+    // Nor NaN, after which no comparison would find the file changed.
+    if (!(metadata.timestamp >= 0 && metadata.timestamp < latest_time)) return std::nullopt;
     return metadata;
 }
 

@@ -102,6 +102,7 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
     range.first = number(span.substr(0, dash));
     range.last = number(span.substr(dash + 1));
     if (!range.first || !range.last || *range.last < *range.first) return std::nullopt;
+    if (*range.last == UINT64_MAX) return std::nullopt;  // its length would be beyond 64 bits
     if (range.total && *range.last >= *range.total) return std::nullopt;
     return range;
 }

@@ -86,4 +86,13 @@ void read_json(const json::value& value, EvalResultEntry& out, const JsonPlace& 
     read_members(flat, out, place);
 }
 
+void read_json(const json::value& value, SpaceRuntime& out, const JsonPlace& place) {
+    read_members(value, out, place);
+    const json::value* hardware = find_member(value, "hardware");
+    if (!hardware || !hardware->is_object()) return;
+    if (const auto current = text_member(*hardware, "current"); !current.empty()) out.hardware = current;
+    if (const auto requested = text_member(*hardware, "requested"); !requested.empty())
+        out.requested_hardware = requested;
+}
+
 }  // namespace hfhub

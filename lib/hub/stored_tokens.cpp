@@ -66,7 +66,11 @@ std::string format_stored_tokens(const StoredTokens& tokens) {
     std::string text;
     for (const auto& [name, fields] : tokens) {
         text.append("[").append(name).append("]\n");
-        for (const auto& [key, value] : fields) text.append(key).append(" = ").append(value).append("\n");
+        for (const auto& [key, value] : fields) {
+            text.append(key).append(" = ");
+            for (const char c : value) text.append(c == '\n' ? "\n\t" : std::string_view(&c, 1));
+            text += "\n";
+        }
         text += "\n";
     }
     return text;

@@ -364,12 +364,7 @@ awaitable<void> Transfer::handle_error(http::Response response) {
         url_made_ = http::Clock::now();
         co_return;
     }
-    std::string body;
-    try {
-        body = co_await http::read_all(response.body.get(), max_error_body);
-    } catch (const TransportError&) {
-        // The status says more than a body that did not arrive whole.
-    }
+    const std::string body = co_await http::read_beginning(response.body.get(), max_error_body);
     const http::RequestFacts facts{request_.source.on_hub && client_.token(request_.token).has_value(), {}};
     http::raise_for_status(response.status, http::Method::get, response.url, response.headers, body, tries_, facts);
 }

@@ -33,11 +33,28 @@ TEST_CASE("offsets lead to UTC") {
 TEST_CASE("a leap second is the second after") { CHECK(parse_datetime("2016-12-31T23:59:60Z") == at(2017, 1, 1)); }
 
 TEST_CASE("what is no time is refused") {
-    for (const char* bad :
-         {"", "2025", "2025-03-04", "2025-03-04T05:06", "2025-13-04T05:06:07Z", "2025-00-04T05:06:07Z",
-          "2025-02-29T00:00:00Z", "2025-03-04T24:06:07Z", "2025-03-04T05:60:07Z", "2025-03-04T05:06:61Z",
-          "2025-03-04T05:06:07.Z", "2025-03-04T05:06:07ZZ", "2025-03-04T05:06:07+1", "2025-03-04T05:06:07+24:00",
-          "2025-03-04T05:06:07 Z", " 2025-03-04T05:06:07Z", "2025-3-4T05:06:07Z", "+025-03-04T05:06:07Z"}) {
+    for (const char* bad : {"",
+                            "2025",
+                            "2025-03-04",
+                            "2025-03-04T05:06",
+                            "2025-13-04T05:06:07Z",
+                            "2025-00-04T05:06:07Z",
+                            "2025-02-29T00:00:00Z",
+                            "2025-03-04T24:06:07Z",
+                            "2025-03-04T05:60:07Z",
+                            "2025-03-04T05:06:61Z",
+                            "2025-03-04T05:06:07.Z",
+                            "2025-03-04T05:06:07ZZ",
+                            "2025-03-04T05:06:07+1",
+                            "2025-03-04T05:06:07+24:00",
+                            "2025-03-04T05:06:07 Z",
+                            " 2025-03-04T05:06:07Z",
+                            "2025-3-4T05:06:07Z",
+                            "+025-03-04T05:06:07Z",
+                            "0000-01-01T00:00:00Z",
+                            "0001-01-01T00:00:00+00:01",
+                            "9999-12-31T23:59:59-00:01",
+                            "9999-12-31T23:59:60Z"}) {
         CAPTURE(bad);
         CHECK_THROWS_AS(parse_datetime(bad), InvalidArgumentError);
     }
@@ -51,6 +68,8 @@ TEST_CASE("times are written as Python's isoformat does") {
     CHECK(format_datetime(Datetime(microseconds(-1))) == "1969-12-31T23:59:59.999999+00:00");
     CHECK(parse_datetime(format_datetime(at(2026, 12, 31, 23, 59, 59, 999999))) ==
           at(2026, 12, 31, 23, 59, 59, 999999));
+    for (const char* edge : {"0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59.999999+00:00"})
+        CHECK(format_datetime(parse_datetime(edge)) == edge);
 }
 
 TEST_CASE("the three forms of an HTTP date mean the same") {

@@ -203,4 +203,8 @@ TEST_CASE("a type's own overloads are used, also inside others") {
 TEST_CASE("durations are seconds") {
     CHECK(read<std::chrono::milliseconds>("12.5") == std::chrono::milliseconds(12'500));
     CHECK(to_json(std::chrono::milliseconds(1500)) == 1.5);
+    for (const char* text : {"1e300", "-1e300", "1e999", "-1e999", "9223372036854775.807", "18446744073709551615"}) {
+        CAPTURE(text);
+        CHECK_THROWS_AS(read<std::chrono::milliseconds>(text), JsonError);
+    }
 }

@@ -1,12 +1,11 @@
 // Names as a server may give them: what is accepted stays inside its folder, on paper and on the disk.
 
+#include "fuzz.hpp"
 #include "hub/cache_layout.hpp"
 #include "hub/repo_id.hpp"
 
 #include <hfhub/error.hpp>
 
-#include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <string_view>
 
@@ -14,10 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace hfhub::hub;
-
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using namespace hfhub::fuzz;
 
 bool accepted(void (*validate)(std::string_view), std::string_view name) {
     try {
@@ -36,14 +32,14 @@ bool is_inside(const fs::path& path, const fs::path& folder) {
 
 void check(std::string_view name, const fs::path& folder) {
     const fs::path plain = folder / name;
-    require(is_inside(plain, folder));
-    require(is_inside(plain.lexically_normal(), folder));
-    require(plain == plain.lexically_normal());
+    require(is_inside(plain, folder), "a path is below its folder");
+    require(is_inside(plain.lexically_normal(), folder), "also in its normal form");
+    require(plain == plain.lexically_normal(), "which is the one it has");
     // There are no links: what the system makes of the path is what it says.
     std::error_code error;
     const fs::path real = fs::weakly_canonical(plain, error);
-    if (!error) require(is_inside(real, folder));
-    require(name.find('\0') == name.npos && name.find('\n') == name.npos);
+    if (!error) require(is_inside(real, folder), "the system finds it there");
+    require(!has_control(name), "a name has no control characters");
 }
 
 }  // namespace
@@ -54,7 +50,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (accepted(validate_filename, name)) check(name, folder);
     if (accepted(validate_local_filename, name)) {
         check(name, folder);
-        require(!is_inside((folder / name).lexically_normal(), folder / ".cache/huggingface"));
+        require(!is_inside((folder / name).lexically_normal(), folder / ".cache/huggingface"),
+                "what is remembered of files is no file");
     }
     if (accepted(validate_revision, name)) check(name, folder / "refs");
     if (is_path_token(name)) check(name, folder);

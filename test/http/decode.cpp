@@ -331,7 +331,12 @@ TEST_CASE("other bytes after the end are refused") {
         CHECK_THROWS_AS(decoded(coding.encode("text") + "garbage", coding.name), TransportError);
     }
     CHECK_THROWS_AS(decoded(brotli_lines() + "garbage", "br"), ProtocolError);
-    CHECK_THROWS_AS(decoded(deflated("text", 31) + std::string(10, '\0') + "garbage", "gzip"), ProtocolError);
+    const std::string padded = deflated("text", 31) + std::string(10, '\0');
+    for (const std::string& rest : {std::string("garbage"), deflated("more", 31)}) {
+        for (const std::size_t piece : {1, 100'000}) {
+            CHECK_THROWS_AS(drain(decode_body(in_pieces(padded + rest, piece), "gzip")), ProtocolError);
+        }
+    }
 }
 
 TEST_CASE("a small body that grows without bounds is refused before it is large") {
@@ -358,6 +363,11 @@ TEST_CASE("a small body that grows without bounds is refused before it is large"
     CHECK(grown(zstd(small_zeros), "zstd") == small_zeros.size());  // within what is free
     CHECK(grown(deflated(zeros, 31), "gzip", {.ratio = 2000}) == zeros.size());
     CHECK(grown(zstd(std::string(1000, 'x')), "zstd", {.ratio = 2, .free_bytes = 100}) == 0);
+    // Neither coding of the two grows to more than a thousand times its size.
+    const std::string twice = zstd(deflated(zeros, 31));
+    REQUIRE(twice.size() * 1000 < zeros.size());
+    CHECK(grown(twice, "gzip, zstd", {.ratio = 1500}) == 0);
+    CHECK(grown(twice, "gzip, zstd", {.ratio = 1 << 20}) == zeros.size());
 }
 
 TEST_CASE("what a decoder holds is given before the next wait") {

@@ -69,8 +69,9 @@ TEST_CASE("a proxy may lack scheme and port, and keeps its user") {
 }
 
 TEST_CASE("a proxy that cannot be used is refused without showing its password") {
-    for (const char* setting : {"ftp://u:secret@p:1", "socks4://u:secret@p:1", "http://u:secret@p:99999",
-                                "http://u:secret@", "file:///secret", "http://u:secret@p p:1"}) {
+    for (const char* setting :
+         {"ftp://u:secret@p:1", "socks4://u:secret@p:1", "http://u:secret@p:99999", "http://u:secret@",
+          "file:///secret", "http://u:secret@p p:1", "u:secret@proxy:1://", "\x1b[1mftp://p"}) {
         CAPTURE(std::string(setting));
         try {
             chosen("https://hub.co/", {.all = setting});
@@ -79,6 +80,7 @@ TEST_CASE("a proxy that cannot be used is refused without showing its password")
             const std::string text = error.what();
             CHECK(text.find("proxy") != std::string::npos);
             CHECK(text.find("u:secret") == std::string::npos);
+            CHECK(text.find('\x1b') == std::string::npos);
         }
     }
     CHECK_THROWS_WITH_AS(chosen("https://hub.co/", {.all = "socks4://p:1"}), doctest::Contains("socks5h://"),

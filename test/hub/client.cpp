@@ -292,3 +292,23 @@ TEST_CASE("keys of other servers and proxy passwords are kept out of messages") 
     CHECK(said.find("the server says") != std::string::npos);
     CHECK(said.find("CANARY") == std::string::npos);
 }
+
+TEST_CASE("an error's text is read though its body is too large, or breaks off") {
+    for (const bool whole : {true, false}) {
+        CAPTURE(whole);
+        test::Server server([whole](test::Peer& peer) {
+            if (!peer.read_request()) return;
+            const std::string body = "the disk is full" + std::string(100'000, '.');
+            peer.write("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: " +
+                       std::to_string(body.size()) + "\r\n\r\n" + body.substr(0, whole ? body.size() : 1000));
+        });
+        const HfApi api({.endpoint = server.url("")});
+        try {
+            api.model_info("a/b");
+            FAIL("must throw");
+        } catch (const BadRequestError& error) {
+            CHECK(error.context().server_message.starts_with("the disk is full"));
+            CHECK(error.context().body.size() == (whole ? 64 * 1024 : 1000));
+        }
+    }
+}

@@ -29,8 +29,12 @@ TEST_CASE("metadata is three lines, read with blanks and Windows line ends") {
     CHECK(metadata->etag == "e1");
     CHECK(metadata->timestamp == doctest::Approx(1712656091.123));
     CHECK(format_local_metadata(*metadata) == "c0\ne1\n1712656091.123000\n");
-    for (const char* text : {"", "c0\n", "c0\ne1\n", "c0\ne1\nx\n", "c0\ne1\n12 x\n"})
-        CHECK(!parse_local_metadata(text));
+    for (const char* time :
+         {"", "x", "12 x", "nan", "-nan", "nan(0)", "inf", "-inf", "-1", "1e300", "1e999", "253402300800"}) {
+        CAPTURE(time);
+        CHECK(!parse_local_metadata(std::string("c0\ne1\n") + time + "\n"));
+    }
+    for (const char* text : {"", "c0\n", "c0\ne1\n", "c0\ne1"}) CHECK(!parse_local_metadata(text));
 }
 
 TEST_CASE("paths are those of huggingface_hub") {

@@ -28,6 +28,10 @@ TEST_CASE("what was written is read again, with the fields of others") {
                                  {"a", {{"hf_token", "x=:#;%"}}}};
     CHECK(format_stored_tokens(tokens) == "[a]\nhf_token = x=:#;%\n\n[b]\nhf_token = hf_1\nrefresh_token = r\n\n");
     CHECK(parse_stored_tokens(format_stored_tokens(tokens)) == tokens);
+    // As Python does, which would not read the file any more otherwise.
+    const StoredTokens folded = {{"a", {{"note", "one\ntwo=\n[three]"}}}};
+    CHECK(format_stored_tokens(folded) == "[a]\nnote = one\n\ttwo=\n\t[three]\n\n");
+    CHECK(parse_stored_tokens(format_stored_tokens(folded)) == folded);
 }
 
 TEST_CASE("a file that is damaged is an error that shows no token, lest it is written anew without them") {
