@@ -1,5 +1,6 @@
 #pragma once
 
+#include "http/connection_facts.hpp"
 #include "http/request.hpp"
 #include "http/response.hpp"
 #include "http/wait.hpp"
@@ -41,6 +42,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool draining = false;        ///< Takes no more requests and closes when those under way have ended (GOAWAY).
     bool http1_required = false;  ///< The peer wants HTTP/1.1 instead of what this connection speaks.
     bool used = false;            ///< Whether an answer has arrived on it before.
+    bool taken = false;           ///< Whether a request was given to it before.
+    std::shared_ptr<const ConnectionFacts> facts;
 
   protected:
     void changed() {

@@ -2,6 +2,7 @@
 
 #include "http/connect.hpp"
 #include "http/connection.hpp"
+#include "http/counters.hpp"
 #include "http/pool_plan.hpp"
 #include "http/proxy_rules.hpp"
 #include "http/transport.hpp"
@@ -29,6 +30,7 @@ struct PoolOptions {
     PoolLimits limits;
     ProxySettings proxies;
     Http2 http2 = Http2::negotiate;
+    std::shared_ptr<Counters> counters = std::make_shared<Counters>();
 };
 
 /// Counters since the pool was made.
@@ -57,6 +59,8 @@ class Pool {
     awaitable<std::shared_ptr<Connection>> acquire(const Request& request);
     /// As acquire(), where that needs no waiting; null otherwise. `fresh` closes those that were kept idle first.
     std::shared_ptr<Connection> try_acquire(const Request& request, bool fresh);
+    /// To be called when a request is given to a connection.
+    void note_use(const Request& request, Connection& connection);
     PoolStats stats() const;
     /// Closes everything.
     void shutdown();

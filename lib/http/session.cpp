@@ -42,9 +42,10 @@ TrustSettings trust_of(const SessionOptions& options) {
     return trust;
 }
 
-PoolOptions pool_options_of(const SessionOptions& options) {
+PoolOptions pool_options_of(const SessionOptions& options, std::shared_ptr<Counters> counters) {
     const Environment& environment = options.environment;
     PoolOptions pool;
+    pool.counters = std::move(counters);
     pool.limits.connections = options.max_connections;
     pool.limits.http1_per_host = options.max_connections;
     pool.limits.idle = options.max_idle_connections;
@@ -64,8 +65,9 @@ PoolOptions pool_options_of(const SessionOptions& options) {
     return pool;
 }
 
-PipelineOptions pipeline_options_of(const SessionOptions& options) {
+PipelineOptions pipeline_options_of(const SessionOptions& options, std::shared_ptr<Counters> counters) {
     PipelineOptions pipeline;
+    pipeline.counters = std::move(counters);
     pipeline.retry.max_attempts = options.max_attempts;
     pipeline.retry.base = options.backoff_base;
     pipeline.retry.cap = options.backoff_cap;
@@ -123,11 +125,11 @@ SessionState::SessionState(std::unique_ptr<asio::io_context> own, asio::any_io_e
       waits_(std::make_shared<Waits>(executor_)),
       workers_(*waits_, options_.worker_threads),
       tls_(trust_of(options_)),
-      connector_(*waits_, workers_, tls_),
-      pool_(waits_, connector_, pool_options_of(options_),
+      connector_(*waits_, workers_, tls_, look_up, counters_),
+      pool_(waits_, connector_, pool_options_of(options_, counters_),
             [this](awaitable<void> work) { spawn(std::move(work), {}, [](std::exception_ptr) {}); }),
       pool_transport_(pool_),
-      pipeline_(std::make_unique<Pipeline>(*waits_, pool_transport_, pipeline_options_of(options_))) {
+      pipeline_(std::make_unique<Pipeline>(*waits_, pool_transport_, pipeline_options_of(options_, counters_))) {
     register_proxy_passwords(options_.environment);
 }
 
@@ -194,7 +196,7 @@ void SessionState::end() {
 
 void SessionState::set_transport(std::unique_ptr<Transport> transport) {
     other_transport_ = std::move(transport);
-    pipeline_ = std::make_unique<Pipeline>(*waits_, *other_transport_, pipeline_options_of(options_));
+    pipeline_ = std::make_unique<Pipeline>(*waits_, *other_transport_, pipeline_options_of(options_, counters_));
 }
 
 }  // namespace http
@@ -396,7 +398,23 @@ SessionStats Session::stats() const {
     std::promise<http::PoolStats> promise;
     asio::post(state_->executor(), [&] { promise.set_value(state_->pool().stats()); });
     const http::PoolStats stats = promise.get_future().get();
-    return {stats.connections_opened, stats.connects_failed, stats.open, stats.idle, stats.active};
+    const http::Counters& counted = state_->counters();
+    return {.connections_opened = stats.connections_opened,
+            .connects_failed = stats.connects_failed,
+            .open_connections = stats.open,
+            .idle_connections = stats.idle,
+            .active_requests = stats.active,
+            .requests = counted.requests.value(),
+            .retries = counted.retries.value(),
+            .waited = std::chrono::milliseconds(counted.waited.value()),
+            .redirects = counted.redirects.value(),
+            .requests_refused = counted.refused.value(),
+            .requests_cancelled = counted.cancelled.value(),
+            .connections_reused = counted.reused.value(),
+            .tls_handshakes = counted.handshakes.value(),
+            .tls_resumptions = counted.resumptions.value(),
+            .bytes_sent = counted.bytes_sent.value(),
+            .bytes_received = counted.bytes_received.value()};
 }
 
 void Session::close() { state_->close(); }

@@ -60,6 +60,8 @@ class SessionState : public std::enable_shared_from_this<SessionState> {
     /// Puts something else in the place of the pool's transport: a mock, or a rewriter of URLs.
     void set_transport(std::unique_ptr<Transport> transport);
     Transport& pool_transport() noexcept { return pool_transport_; }
+    /// From any thread.
+    const Counters& counters() const noexcept { return *counters_; }
 
     /// What all handles share, and which ends the state with the last of them.
     void set_handles(std::weak_ptr<void> handles) noexcept { handles_ = std::move(handles); }
@@ -72,6 +74,7 @@ class SessionState : public std::enable_shared_from_this<SessionState> {
     void shut_down();
 
     SessionOptions options_;
+    std::shared_ptr<Counters> counters_ = std::make_shared<Counters>();
     std::shared_ptr<asio::io_context> own_;
     asio::any_io_executor executor_;
     std::optional<asio::executor_work_guard<asio::any_io_executor>> guard_;

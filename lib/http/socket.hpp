@@ -1,5 +1,6 @@
 #pragma once
 
+#include "http/counters.hpp"
 #include "http/stream.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -10,7 +11,8 @@ namespace hfhub::http {
 /// (TCP_USER_TIMEOUT), by keep-alive probes while the connection is silent. TCP_NODELAY is set.
 class SocketStream final : public Stream {
   public:
-    explicit SocketStream(asio::ip::tcp::socket socket);
+    explicit SocketStream(asio::ip::tcp::socket socket,
+                          std::shared_ptr<Counters> counters = std::make_shared<Counters>());
     ~SocketStream() override { close(); }
     IoResult try_read(std::span<std::byte> buffer) override;
     IoResult try_write(std::span<const std::byte> bytes) override;
@@ -21,6 +23,7 @@ class SocketStream final : public Stream {
 
   private:
     asio::ip::tcp::socket socket_;
+    std::shared_ptr<Counters> counters_;
 };
 
 }  // namespace hfhub::http

@@ -178,7 +178,7 @@ awaitable<http::Response> Client::send_checked(http::Request request) const {
         // The status says more than a body that did not arrive whole.
     }
     http::raise_for_status(response.status, method, response.url, response.headers, body, response.attempts,
-                           {authenticated, range});
+                           {authenticated, range, response.waited});
     co_return response;
 }
 

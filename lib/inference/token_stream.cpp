@@ -33,7 +33,7 @@ awaitable<void> drain(http::Body body) {
 EventStream::EventStream(Session session, http::Response answer, StreamTimeouts timeouts)
     : session_(std::move(session)),
       body_(std::move(answer.body)),
-      url_(answer.url.redacted()),
+      answer_(http::facts_of(answer)),
       timeouts_(timeouts),
       buffer_(buffer_size) {}
 
@@ -62,14 +62,14 @@ awaitable<void> EventStream::fill() {
         n = co_await http::read_some(body_.get(), buffer_);
     } catch (TimeoutError& error) {
         if (begun_ || error.phase != TimeoutPhase::idle) {
-            error.at(url_);
+            describe(error);
             throw;
         }
         TimeoutError late(TimeoutPhase::idle, timeouts_.first_event);
-        late.at(url_);
+        describe(late);
         throw late;
     } catch (TransportError& error) {
-        error.at(url_);
+        describe(error);
         throw;
     }
     received_ += n;
@@ -111,9 +111,14 @@ std::optional<std::string_view> EventStream::take() {
     return std::nullopt;
 }
 
+void EventStream::describe(TransportError& error) const {
+    http::complete(error, answer_);
+    error.bytes_done = received_;
+}
+
 void EventStream::throw_truncated() const {
     TruncatedError error(received_, std::nullopt);
-    error.at(url_);
+    describe(error);
     throw error;
 }
 

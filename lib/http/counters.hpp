@@ -1,0 +1,26 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace hfhub::http {
+
+/// A number that the session's executor counts and any thread may read.
+class Counter {
+  public:
+    void add(std::uint64_t n = 1) noexcept { value_.store(value() + n, std::memory_order_relaxed); }
+    std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+  private:
+    std::atomic<std::uint64_t> value_ = 0;
+};
+
+/// What a session has done since it was made. Shared by what may outlive it: sockets and bodies.
+struct Counters {
+    Counter requests, retries, redirects, refused, cancelled;
+    Counter waited;                           ///< Milliseconds between tries.
+    Counter reused, handshakes, resumptions;  ///< Of connections and TLS.
+    Counter bytes_sent, bytes_received;       ///< On all sockets.
+};
+
+}  // namespace hfhub::http
