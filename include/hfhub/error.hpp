@@ -4,7 +4,7 @@
 // from std::runtime_error.
 //
 //   Error                                  base of all
-//   ├── TransportError                     no complete answer: url, attempts
+//   ├── TransportError                     no complete answer: url, attempts, waited, status, request_id, bytes_done
 //   │   ├── ConnectError                   DNS, TCP or TLS; says host, reason and what to set
 //   │   │   └── ProxyError                 the proxy refused or could not be reached
 //   │   ├── TimeoutError                   a limit passed: connect, write, headers, idle, pool or deadline
@@ -64,14 +64,28 @@ class TransportError : public Error {
     const std::string& url() const noexcept { return url_; }
     /// Completes the message; the first URL stays.
     void at(const std::string& url) {
-        if (url_.empty() && !url.empty()) text_ += " (" + (url_ = url) + ")";
+        if (url_.empty()) url_ = url;
+        compose();
     }
-    int attempts = 1;             ///< How many times the request was tried.
-    bool maybe_processed = true;  ///< False where the server cannot have acted on the request.
+    /// Completes the message.
+    void tried(int times, std::chrono::milliseconds waits) {
+        attempts = times;
+        waited = waits;
+        compose();
+    }
+    int attempts = 1;                     ///< How many times the request was tried.
+    std::chrono::milliseconds waited{0};  ///< Between the tries, in all.
+    /// Of the answer that broke off or was of no use, for a ProxyError the proxy's; 0 where none came.
+    int status = 0;
+    /// Of that answer, else X-Amzn-Trace-Id as it was sent.
+    std::string request_id;
+    std::uint64_t bytes_done = 0;  ///< Of the file that is downloaded, else of the answer's body: those that are there.
+    bool maybe_processed = true;   ///< False where the server cannot have acted on the request.
     /// True where a kept connection was found dead before any byte of the answer: at once to be tried on a new one.
     bool stale_connection = false;
 
   private:
+    void compose();
     std::string text_;
     std::string url_;
 };
@@ -87,7 +101,6 @@ class ProxyError : public ConnectError {
   public:
     using ConnectError::ConnectError;
     std::string_view type() const noexcept override { return "ProxyError"; }
-    int status = 0;  ///< The proxy's answer to CONNECT, 0 where it gave none.
 };
 
 /// Which limit passed.
@@ -161,6 +174,8 @@ struct HttpErrorContext {
     std::string commit_hash;     ///< X-Repo-Commit, where the answer carries one.
     std::optional<std::chrono::seconds> retry_after;
     int attempts = 1;
+    std::chrono::milliseconds waited{0};  ///< Between the tries, in all.
+    std::uint64_t bytes_done = 0;         ///< Of the file that was being downloaded.
 };
 
 /// The server answered with a status of 400 or more.

@@ -2,6 +2,7 @@
 
 #include <hfhub/environment.hpp>
 #include <hfhub/fwd.hpp>
+#include <hfhub/trace.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -25,7 +26,8 @@ class RequestHook {
     virtual void set_header(std::string_view name, std::string_view value) = 0;
 };
 
-/// What a hook sees of an answer, after redirects and retries and before its body is read.
+/// What a hook sees of an answer, after redirects and retries. A body that is wanted as a whole has been read by then,
+/// others have not.
 struct ResponseInfo {
     std::string_view method;
     std::string_view url;  ///< Without credentials and signed query.
@@ -40,6 +42,7 @@ struct ResponseInfo {
 struct Hooks {
     std::function<void(RequestHook&)> on_request;
     std::function<void(const ResponseInfo&)> on_response;
+    std::function<void(const AttemptTrace&)> on_attempt;  ///< What it throws is dropped.
 };
 
 /// Whether HTTP/2 is used.
@@ -75,13 +78,24 @@ struct SessionOptions {
     Hooks hooks;
 };
 
-/// Counters of a session's connections.
+/// Counters of a session, of the time since it was made where no moment is named.
 struct SessionStats {
     std::uint64_t connections_opened = 0;
     std::uint64_t connects_failed = 0;
-    std::size_t open_connections = 0;
+    std::size_t open_connections = 0;  ///< Of this moment, as the next two.
     std::size_t idle_connections = 0;
     std::size_t active_requests = 0;
+    std::uint64_t requests = 0;            ///< With all their tries and redirects.
+    std::uint64_t retries = 0;             ///< Further tries; also what resumes a download.
+    std::chrono::milliseconds waited{0};   ///< Between tries.
+    std::uint64_t redirects = 0;           ///< That were followed.
+    std::uint64_t requests_refused = 0;    ///< Tries that a server sent away without acting on them.
+    std::uint64_t requests_cancelled = 0;  ///< Ended by their caller before they were answered.
+    std::uint64_t connections_reused = 0;  ///< Tries over a connection that had carried one before.
+    std::uint64_t tls_handshakes = 0;      ///< Whole ones.
+    std::uint64_t tls_resumptions = 0;     ///< Handshakes cut short by what an earlier one left.
+    std::uint64_t bytes_sent = 0;          ///< By all sockets: headers, framing and TLS included.
+    std::uint64_t bytes_received = 0;
 };
 
 namespace http {

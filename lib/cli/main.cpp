@@ -1,9 +1,11 @@
 #include "cli/commands/commands.hpp"
+#include "cli/progress_bar.hpp"
 #include "http/user_agent.hpp"
 
 #include <hfhub/environment.hpp>
 #include <hfhub/error.hpp>
 #include <hfhub/log.hpp>
+#include <hfhub/session.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -21,6 +23,7 @@ void add_common_options(CLI::App& command, Context& context) {
         "--json", [&context] { context.output.format = Format::json; }, "The same as --format json");
     command.add_flag_callback(
         "-q,--quiet", [&context] { context.output.format = Format::quiet; }, "The same as --format quiet");
+    command.add_flag("--trace", context.trace, "Show each try of each request on standard error, without secrets");
 }
 
 namespace {
@@ -31,7 +34,20 @@ void print_log(LogLevel level, std::string_view text) {
     const std::string_view prefix = level == LogLevel::warning ? "Warning: "
                                     : level == LogLevel::error ? "Error: "
                                                                : "";
+    leave_progress_line();
     std::cerr << std::string(prefix).append(text) + "\n";
+}
+
+/// For the sessions that are made from here on.
+void trace_requests() {
+    set_client_factory([] {
+        SessionOptions options;
+        options.hooks.on_attempt = [](const AttemptTrace& trace) {
+            leave_progress_line();
+            std::cerr << "* " + to_string(trace) + "\n";
+        };
+        return Session(std::move(options));
+    });
 }
 
 int run(int argc, char** argv) {
@@ -52,6 +68,7 @@ int run(int argc, char** argv) {
     try {
         set_log_sink(print_log);
         set_log_level(Environment::from_process().verbosity);
+        if (context.trace) trace_requests();
         return context.run();
     } catch (const std::exception& error) {
         std::cout.flush();

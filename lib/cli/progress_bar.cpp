@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 
 namespace hfhub::cli {
@@ -37,7 +38,13 @@ std::string tail(const std::string& text, std::size_t bytes) {
     return "…" + text.substr(begin);
 }
 
+std::atomic<bool> bar_stands = false;  // where the next character would go
+
 }  // namespace
+
+void leave_progress_line() noexcept {
+    if (bar_stands.exchange(false)) std::fputs("\n", stderr);
+}
 
 std::string progress_text(const TransferState& state) {
     const double done = static_cast<double>(state.done), total = static_cast<double>(state.total);
@@ -58,9 +65,7 @@ ProgressBar::ProgressBar(const Environment& environment, bool quiet)
       shown_(begin_),
       callback_([this](const Progress& progress) { update(progress); }) {}
 
-ProgressBar::~ProgressBar() {
-    if (drawn_) std::fputs("\n", stderr);
-}
+ProgressBar::~ProgressBar() { leave_progress_line(); }
 
 void ProgressBar::update(const Progress& progress) {
     const std::lock_guard lock(mutex_);
@@ -77,6 +82,7 @@ void ProgressBar::update(const Progress& progress) {
         text.resize(std::min(text.size(), width));
         std::fprintf(stderr, "\r%s%s", text.c_str(), std::string(width - text.size(), ' ').c_str());
         drawn_ = true;
+        bar_stands = true;
     } else {
         if (now - shown_ < between_lines) return;
         std::fprintf(stderr, "%s\n", line(now).c_str());

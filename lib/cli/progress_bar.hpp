@@ -51,4 +51,7 @@ class ProgressBar {
     ProgressCallback callback_;
 };
 
+/// Ends the line on which a bar stands, before something else is written.
+void leave_progress_line() noexcept;
+
 }  // namespace hfhub::cli

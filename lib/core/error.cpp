@@ -1,4 +1,8 @@
+#include "core/tries_text.hpp"
+
 #include <hfhub/error.hpp>
+
+#include <cstdio>
 
 namespace hfhub {
 
@@ -48,6 +52,23 @@ std::string truncated_message(std::uint64_t got, std::optional<std::uint64_t> ex
 }
 
 }  // namespace
+
+std::string tries_text(int attempts, std::chrono::milliseconds waited) {
+    if (attempts <= 1) return {};
+    std::string text = " after " + std::to_string(attempts) + " tries";
+    if (waited.count() <= 0) return text;
+    char length[32];
+    const double seconds = static_cast<double>(waited.count()) / 1000;
+    std::snprintf(length, sizeof length, seconds < 10 ? "%.2g s" : "%.0f s", seconds);
+    if (seconds < 1) std::snprintf(length, sizeof length, "%lld ms", static_cast<long long>(waited.count()));
+    return text + " and " + length + " of waiting";
+}
+
+void TransportError::compose() {
+    text_ = std::runtime_error::what();
+    if (!url_.empty()) text_ += " (" + url_ + ")";
+    text_ += tries_text(attempts, waited);
+}
 
 TimeoutError::TimeoutError(TimeoutPhase phase, std::chrono::milliseconds limit)
     : TransportError(timeout_message(phase, limit)), phase(phase), limit(limit) {

@@ -54,7 +54,13 @@ bool read_arrived(BodyReader& body, std::size_t limit, std::string& text) {
             room = static_cast<std::size_t>(std::clamp<std::uint64_t>(*left, 1, most));
         }
         text.resize(size + room);
-        const ReadResult result = body.try_read(std::as_writable_bytes(std::span(text)).subspan(size));
+        ReadResult result;
+        try {
+            result = body.try_read(std::as_writable_bytes(std::span(text)).subspan(size));
+        } catch (...) {
+            text.resize(size);
+            throw;
+        }
         text.resize(size + result.bytes);
         if (text.size() > limit) refuse_size(limit);
         if (result.state != ReadState::data) return result.state == ReadState::end;

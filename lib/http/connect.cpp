@@ -190,7 +190,7 @@ awaitable<std::unique_ptr<Stream>> Connector::connect_tcp(std::string host, std:
         const auto peer = socket.remote_endpoint(error);
         if (!error) winners_.insert_or_assign(host, Winner{peer.address(), Clock::now() + winner_lifetime});
     }
-    co_return std::make_unique<SocketStream>(std::move(socket));
+    co_return std::make_unique<SocketStream>(std::move(socket), counters_);
 }
 
 awaitable<std::unique_ptr<Stream>> Connector::shake_hands(std::unique_ptr<Stream> lower, std::string host,
@@ -198,6 +198,7 @@ awaitable<std::unique_ptr<Stream>> Connector::shake_hands(std::unique_ptr<Stream
     co_await tls_.load(waits_, workers_, limit);
     auto tls = tls_.client(std::move(lower), host, offer_http2);
     co_await tls->handshake(waits_, limit);
+    (tls->tls().resumed ? counters_->resumptions : counters_->handshakes).add();
     co_return upcast(std::move(tls));
 }
 

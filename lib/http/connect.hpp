@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/url.hpp"
+#include "http/counters.hpp"
 #include "http/stream.hpp"
 #include "http/tls.hpp"
 #include "http/workers.hpp"
@@ -23,11 +24,6 @@ struct Route {
     bool offer_http2 = true;
     /// Whether requests go to the proxy in absolute form instead of through a tunnel.
     bool forwards() const { return proxy && !target.is_https() && proxy->scheme.starts_with("http"); }
-};
-
-/// What a trace wants to know of a new connection.
-struct ConnectTimes {
-    Clock::duration resolve{}, connect{}, proxy{}, tls{};
 };
 
 /// The process, or the machine, may not open another descriptor: closing a connection helps.
@@ -53,8 +49,9 @@ Lookup look_up(const std::string& host, std::uint16_t port);
 /// Used from the session's executor only.
 class Connector {
   public:
-    Connector(Waits& waits, Workers& workers, TlsContext& tls, Resolver resolver = look_up)
-        : waits_(waits), workers_(workers), tls_(tls), resolver_(std::move(resolver)) {}
+    Connector(Waits& waits, Workers& workers, TlsContext& tls, Resolver resolver = look_up,
+              std::shared_ptr<Counters> counters = std::make_shared<Counters>())
+        : waits_(waits), workers_(workers), tls_(tls), resolver_(std::move(resolver)), counters_(std::move(counters)) {}
     /// Throws ConnectError, ProxyError, TimeoutError, CancelledError.
     awaitable<std::unique_ptr<Stream>> connect(Route route, Limit limit, ConnectTimes* times = nullptr);
 
@@ -74,6 +71,7 @@ class Connector {
     Workers& workers_;
     TlsContext& tls_;
     Resolver resolver_;
+    std::shared_ptr<Counters> counters_;
     std::unordered_map<std::string, Winner> winners_;
 };
 

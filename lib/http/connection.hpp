@@ -1,10 +1,11 @@
 #pragma once
 
+#include "http/connection_facts.hpp"
+#include "http/counters.hpp"
 #include "http/request.hpp"
 #include "http/response.hpp"
 #include "http/wait.hpp"
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -12,20 +13,6 @@
 namespace hfhub::http {
 
 class Connection;
-
-/// What a pool's connections are about: changed on the session's executor, read from any thread.
-struct ConnectionCounts {
-    std::atomic<std::uint64_t> opened = 0, failed = 0;  ///< Since the pool was made.
-    std::atomic<std::size_t> open = 0;
-    std::atomic<std::size_t> busy = 0;    ///< Connections with requests under way.
-    std::atomic<std::size_t> active = 0;  ///< Requests under way.
-
-    /// There is one writer: no need for what several would cost each request.
-    template <class T>
-    static void add(std::atomic<T>& count, T difference) noexcept {
-        count.store(count.load(std::memory_order_relaxed) + difference, std::memory_order_relaxed);
-    }
-};
 
 /// Hears of changes in what a connection can take; the pool.
 class ConnectionObserver {
@@ -53,8 +40,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     virtual void close() noexcept = 0;
 
     /// Counts this connection from now on.
-    void count_in(std::shared_ptr<ConnectionCounts> counts) {
-        counts_ = std::move(counts);
+    void count_in(std::shared_ptr<Counters> counters) {
+        counters_ = std::move(counters);
         count();
     }
 
@@ -64,6 +51,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool draining = false;        ///< Takes no more requests and closes when those under way have ended (GOAWAY).
     bool http1_required = false;  ///< The peer wants HTTP/1.1 instead of what this connection speaks.
     bool used = false;            ///< Whether an answer has arrived on it before.
+    bool taken = false;           ///< Whether a request was given to it before.
+    std::shared_ptr<const ConnectionFacts> facts;
 
   protected:
     /// To be said where active() has grown; changed() tells of the rest.
@@ -75,15 +64,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   private:
     void count(std::size_t active, bool open) noexcept {
-        if (!counts_) return;
-        ConnectionCounts::add<std::size_t>(counts_->active, active - active_counted_);
-        ConnectionCounts::add<std::size_t>(counts_->busy, std::size_t{active > 0} - std::size_t{active_counted_ > 0});
-        ConnectionCounts::add<std::size_t>(counts_->open, std::size_t{open} - std::size_t{open_counted_});
+        if (!counters_) return;
+        counters_->active.change(active_counted_, active);
+        counters_->busy.change(active_counted_ > 0, active > 0);
+        counters_->open.change(open_counted_, open);
         active_counted_ = active;
         open_counted_ = open;
     }
 
-    std::shared_ptr<ConnectionCounts> counts_;
+    std::shared_ptr<Counters> counters_;
     std::size_t active_counted_ = 0;
     bool open_counted_ = false;
 };

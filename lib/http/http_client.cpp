@@ -40,18 +40,18 @@ awaitable<HttpResponse> exchange(std::shared_ptr<http::SessionState> state, http
     response.status = answer.status;
     response.protocol = to_string(answer.protocol);
     response.url = answer.url.str();
-    response.headers = std::move(answer.headers);
     response.attempts = answer.attempts;
     response.body = std::move(answer.text);
-    if (!answer.body || http::read_arrived(*answer.body, max_body, response.body)) co_return response;
     try {
-        const std::string rest = co_await http::read_all(answer.body.get(), max_body - response.body.size());
-        response.body += rest;
+        while (answer.body && !http::read_arrived(*answer.body, max_body, response.body)) {
+            co_await answer.body->wait({});
+        }
     } catch (TransportError& error) {
-        error.at(answer.url.redacted());
-        error.attempts = answer.attempts;
+        http::complete(error, http::facts_of(answer));
+        error.bytes_done = response.body.size();
         throw;
     }
+    response.headers = std::move(answer.headers);
     co_return response;
 }
 

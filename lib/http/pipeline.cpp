@@ -1,8 +1,12 @@
 #include "http/pipeline.hpp"
 
 #include "core/log.hpp"
+#include "http/attempt_record.hpp"
 #include "http/decode.hpp"
 #include "http/redirect.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <array>
@@ -92,13 +96,25 @@ std::string pause_key(const Url& url, std::string_view requests) { return url.or
                                "\" holds a line end, NUL or other character that HTTP forbids");
 }
 
-void trace(const Request& request, const Response& response, Clock::time_point begin) {
-    if (!log_enabled(LogLevel::debug) || begin == Clock::time_point()) return;
-    const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
-    log(LogLevel::debug, std::string(to_string(request.method)) + " " + request.url.redacted() + " -> " +
-                             std::to_string(response.status) + " " + std::string(to_string(response.protocol)) +
-                             " in " + std::to_string(elapsed.count()) + " us, attempt " +
-                             std::to_string(response.attempts));
+// Wrapped once, however many tries and redirects there are.
+void note_source(Request& request, const std::shared_ptr<AttemptRecord>& record) {
+    auto* source = std::get_if<std::shared_ptr<BodySource>>(&request.body);
+    if (source == nullptr) return;
+    auto noting = std::dynamic_pointer_cast<NotedSource>(*source);
+    if (!noting) *source = noting = std::make_shared<NotedSource>(*source);
+    noting->record = record;
+}
+
+bool is_cancellation(const std::exception_ptr& failure) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const CancelledError&) {
+        return true;
+    } catch (const boost::system::system_error& error) {
+        return error.code() == asio::error::operation_aborted;
+    } catch (...) {
+        return false;
+    }
 }
 
 void decode(const Request& request, Response& response) {
@@ -116,8 +132,7 @@ bool is_whole(const Request& request, Response& response) {
 }
 
 awaitable<void> read_rest(const Request& request, Response& response) {
-    const std::string rest = co_await read_all(response.body.get(), request.buffered - response.text.size());
-    response.text += rest;
+    while (!read_arrived(*response.body, request.buffered, response.text)) co_await response.body->wait({});
     response.body.reset();
 }
 
@@ -136,26 +151,40 @@ class RequestHookView final : public RequestHook {
 }  // namespace
 
 Pipeline::Pipeline(Waits& waits, Transport& transport, PipelineOptions options)
-    : waits_(waits), transport_(transport), options_(std::move(options)) {}
+    : waits_(waits), transport_(transport), options_(std::move(options)) {
+    told_ = std::make_shared<const AttemptRecord::Told>([hook = options_.hooks.on_attempt](const AttemptTrace& trace) {
+        if (log_enabled(LogLevel::debug)) log(LogLevel::debug, to_string(trace));
+        if (hook) hook(trace);
+    });
+}
 
 awaitable<Response> Pipeline::send(Request request) {
     prepare(request);
+    Counters& counters = *options_.counters;
+    (request.is_retry ? counters.retries : counters.requests).add();
     const auto begin = options_.hooks.on_response ? Clock::now() : Clock::time_point();
     std::vector<std::string> visited;
-    for (;;) {
-        Response response = co_await with_retries(request);
-        if (response.status >= 300 && response.status < 400) {
-            const RedirectDecision redirect = redirect_of(request, response.status, response.headers, visited);
-            if (redirect.follow && (redirect.drop_body || replayable(request))) {
-                visited.push_back(redirect_key(request));
-                apply_redirect(request, redirect);
-                if (response.body) co_await discard(response);
-                continue;
+    try {
+        for (;;) {
+            Response response = co_await with_retries(request);
+            if (response.status >= 300 && response.status < 400) {
+                const RedirectDecision redirect = redirect_of(request, response.status, response.headers, visited);
+                if (redirect.follow && (redirect.drop_body || replayable(request))) {
+                    counters.redirects.add();
+                    visited.push_back(redirect_key(request));
+                    apply_redirect(request, redirect);
+                    if (response.body) co_await discard(response);
+                    continue;
+                }
             }
+            response.url = std::move(request.url);
+            if (response.body) response.sent_id = request.headers.value("x-amzn-trace-id");
+            if (options_.hooks.on_response) tell(request, response, begin);
+            co_return response;
         }
-        response.url = std::move(request.url);
-        if (options_.hooks.on_response) tell(request, response, begin);
-        co_return response;
+    } catch (...) {
+        if (is_cancellation(std::current_exception())) counters.cancelled.add();
+        throw;
     }
 }
 
@@ -181,84 +210,158 @@ void Pipeline::prepare(Request& request) {
     if (!headers.are_safe()) refuse_fields(headers);
 }
 
-awaitable<Response> Pipeline::with_retries(Request& request) {
-    if (!request.is_retry) budget_.on_request();
-    const Timeouts timeouts = request.timeouts;
-    auto heard = Clock::now();
-    RetryPolicy policy = options_.retry;
-    policy.max_attempts = std::min(policy.max_attempts, request.max_attempts);
+/// What the tries of one request have in common.
+struct Pipeline::Tries {
+    Tries(const RetryPolicy& common, const Request& request) : policy(common), timeouts(request.timeouts) {
+        policy.max_attempts = std::min(policy.max_attempts, request.max_attempts);
+    }
+    RetryPolicy policy;
+    Timeouts timeouts;
+    Clock::time_point heard = Clock::now();
+    Milliseconds waited{0};
     Attempt state;
     bool fresh = false;
-    for (int number = 1;; ++number) {
+    std::shared_ptr<AttemptRecord> record;  // of this try, where somebody wants to be told
+};
+
+awaitable<Response> Pipeline::with_retries(Request& request) {
+    Tries tries(options_.retry, request);
+    for (;; ++tries.state.number) {
         for (auto rest = rest_of_pause(request); rest.count() > 0; rest = rest_of_pause(request)) {
-            co_await sleep(rest, request.deadline);
+            co_await sleep(rest, request, tries);
         }
         Response response;
         std::exception_ptr failure;
         RetryDecision decision;
-        state.number = number;
-        state.headers = nullptr;
-        state.error = nullptr;
+        begin_try(request, tries);
         try {
-            const auto begin = log_enabled(LogLevel::debug) ? Clock::now() : Clock::time_point();
-            auto sending = transport_.send(request, fresh);
+            auto sending = transport_.send(request, tries.fresh);
             response = co_await std::move(sending);
-            response.attempts = number;
-            trace(request, response, begin);
+            on_answer(tries, response);
             decode(request, response);
             if (!is_whole(request, response)) co_await read_rest(request, response);
-            request.timeouts = timeouts;
+            request.timeouts = tries.timeouts;
             if (!retryable_status(response.status)) co_return response;
-            state.status = response.status;
-            state.headers = &response.headers;
-            state.body_replayable = replayable(request);
-            const RetryMoment moment{Clock::now(), std::chrono::system_clock::now(), random_() / 2147483647.0};
-            heard = moment.now;
-            if (request.retry_statuses) decision = should_retry(policy, request, state, moment);
-            if (decision.retry && decision.server_paced) {
-                auto& until = pauses_[pause_key(request.url, paused_class(response.headers))];
-                until = std::max(until, moment.now + decision.wait);
-            }
+            decision = after_answer(request, tries, response);
         } catch (TransportError& error) {
-            error.at(request.url.redacted());
-            error.attempts = number;
-            state.error = &error;
-            if (was_refused(error)) ++state.refusals;
-            if (was_turned_away(error)) ++state.turned_away;
-            state.body_replayable = replayable(request);
-            const RetryMoment moment{Clock::now(), std::chrono::system_clock::now(), random_() / 2147483647.0};
-            state.silent = std::chrono::duration_cast<Milliseconds>(moment.now - heard);
-            decision = should_retry(policy, request, state, moment);
-            request.timeouts = shortened(timeouts, request.max_silence - state.silent - decision.wait);
-            if (dynamic_cast<const ProtocolError*>(&error) != nullptr) state.was_malformed = true;
+            decision = after_failure(request, tries, error, response);
             failure = std::current_exception();
         }
-        const bool free_of_charge = decision.server_paced || decision.new_connection;
-        if (!decision.retry || (!free_of_charge && !budget_.take())) {
+        note(request, tries, decision);
+        if (!decision.retry) {
             if (failure) std::rethrow_exception(failure);
             co_return response;
         }
-        if (log_enabled(LogLevel::info)) {
-            log(LogLevel::info, std::string(to_string(request.method)) + " " + request.url.redacted() + ": " +
-                                    decision.reason + "; waiting " + std::to_string(decision.wait.count()) +
-                                    " ms, then attempt " + std::to_string(number + 1) + " of " +
-                                    std::to_string(policy.max_attempts));
-        }
         if (response.body) co_await discard(response);
         failure = nullptr;
-        fresh = decision.new_connection;
-        if (decision.uncounted) --number;
-        state.stale_retry_done = state.stale_retry_done || decision.new_connection;
-        if (decision.wait.count() > 0) co_await sleep(decision.wait, request.deadline);
+        tries.record.reset();
+        tries.fresh = decision.new_connection;
+        if (decision.uncounted) --tries.state.number;
+        tries.state.stale_retry_done = tries.state.stale_retry_done || decision.new_connection;
+        if (decision.wait.count() > 0) co_await sleep(decision.wait, request, tries);
     }
 }
 
-awaitable<void> Pipeline::sleep(Milliseconds length, Clock::time_point deadline) {
+void Pipeline::begin_try(Request& request, Tries& tries) {
+    if (options_.hooks.on_attempt || log_enabled(LogLevel::debug)) {
+        tries.record = std::make_shared<AttemptRecord>(request, tries.state.number, tries.policy.max_attempts, told_);
+        note_source(request, tries.record);
+    }
+    request.record = tries.record.get();
+}
+
+void Pipeline::on_answer(const Tries& tries, Response& response) {
+    response.attempts = tries.state.number;
+    response.waited = tries.waited;
+    if (options_.hooks.on_response) response.headers_at = Clock::now();
+    if (!tries.record) return;
+    tries.record->on_answer(response);
+    response.body = noted(std::move(response.body), tries.record);
+}
+
+RetryMoment Pipeline::this_moment() {
+    return {Clock::now(), std::chrono::system_clock::now(), random_() / 2147483647.0};
+}
+
+RetryDecision Pipeline::after_answer(Request& request, Tries& tries, const Response& response) {
+    const RetryMoment moment = this_moment();
+    tries.heard = moment.now;
+    if (!request.retry_statuses) return {};
+    tries.state.error = nullptr;
+    tries.state.status = response.status;
+    tries.state.headers = &response.headers;
+    tries.state.body_replayable = replayable(request);
+    RetryDecision decision = should_retry(tries.policy, request, tries.state, moment);
+    if (decision.retry && decision.server_paced) {
+        auto& until = pauses_[pause_key(request.url, paused_class(response.headers))];
+        until = std::max(until, moment.now + decision.wait);
+    }
+    return within_budget(std::move(decision));
+}
+
+RetryDecision Pipeline::after_failure(Request& request, Tries& tries, TransportError& error, const Response& response) {
+    Attempt& state = tries.state;
+    state.headers = nullptr;
+    state.error = &error;
+    if (was_refused(error)) ++state.refusals;
+    if (was_turned_away(error)) ++state.turned_away;
+    if (was_refused(error) || was_turned_away(error)) options_.counters->refused.add();
+    state.body_replayable = replayable(request);
+    const RetryMoment moment = this_moment();
+    state.silent = std::chrono::duration_cast<Milliseconds>(moment.now - tries.heard);
+    RetryDecision decision = within_budget(should_retry(tries.policy, request, state, moment));
+    request.timeouts = shortened(tries.timeouts, request.max_silence - state.silent - decision.wait);
+    if (dynamic_cast<const ProtocolError*>(&error) != nullptr) state.was_malformed = true;
+    if (tries.record) tries.record->on_failure(std::current_exception());
+    error.at(request.url.redacted());
+    error.tried(state.number, tries.waited);
+    if (response.status != 0) error.status = response.status;
+    error.request_id = redact(request_id_of(response.headers));
+    if (error.request_id.empty()) error.request_id = redact(request.headers.value("x-amzn-trace-id"));
+    error.bytes_done = response.text.size();
+    return decision;
+}
+
+RetryDecision Pipeline::within_budget(RetryDecision decision) {
+    const bool free_of_charge = decision.server_paced || decision.new_connection;
+    if (!decision.retry || free_of_charge || budget_.take()) return decision;
+    decision.retry = false;
+    decision.reason += "; too many requests have failed of late to try them all again";
+    return decision;
+}
+
+void Pipeline::note(const Request& request, const Tries& tries, const RetryDecision& decision) {
+    if (!decision.retry) {
+        if (tries.record) tries.record->on_last(decision.reason);
+        return;
+    }
+    options_.counters->retries.add();
+    if (tries.record) tries.record->on_wait(decision.wait, decision.reason);
+    // That a kept connection has ended is no news to people.
+    const LogLevel level = decision.new_connection ? LogLevel::info : LogLevel::warning;
+    if (!log_enabled(level)) return;
+    log(level, std::string(to_string(request.method)) + " " + request.url.redacted() + ": " + decision.reason +
+                   "; waiting " + std::to_string(decision.wait.count()) + " ms, then attempt " +
+                   std::to_string(tries.state.number + (decision.uncounted ? 0 : 1)) + " of " +
+                   std::to_string(tries.policy.max_attempts));
+}
+
+awaitable<void> Pipeline::sleep(Milliseconds length, const Request& request, Tries& tries) {
     Event event(waits_);
     const auto until = Clock::now() + length;
-    const Wake wake = co_await event.wait(std::min(until, deadline));
-    if (wake == Wake::timeout && until <= deadline) co_return;
-    Limit{deadline, TimeoutPhase::deadline}.check(wake);
+    const Wake wake = co_await event.wait(std::min(until, request.deadline));
+    if (wake == Wake::timeout && until <= request.deadline) {
+        on_waited(length);
+        tries.waited += length;
+        co_return;
+    }
+    try {
+        Limit{request.deadline, TimeoutPhase::deadline}.check(wake);
+    } catch (TransportError& error) {
+        error.at(request.url.redacted());
+        error.tried(std::max(1, tries.state.number - 1), tries.waited);
+        throw;
+    }
 }
 
 // Zero where nothing holds the request back. A pause may have become longer while it was waited for.
@@ -278,16 +381,14 @@ Milliseconds Pipeline::rest_of_pause(const Request& request) {
 
 void Pipeline::tell(const Request& request, const Response& response, Clock::time_point begin) {
     const std::string url = response.url.redacted();
-    auto id = response.headers.get("x-request-id");
-    if (!id) id = response.headers.get("x-amzn-trace-id");
     ResponseInfo info;
     info.method = to_string(request.method);
     info.url = url;
     info.status = response.status;
     info.protocol = to_string(response.protocol);
-    info.request_id = id.value_or(std::string_view());
+    info.request_id = request_id_of(response.headers);
     info.attempts = response.attempts;
-    info.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
+    info.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(response.headers_at - begin);
     options_.hooks.on_response(info);
 }
 

@@ -1,6 +1,7 @@
 #include "http/pool.hpp"
 
 #include "core/log.hpp"
+#include "http/attempt_record.hpp"
 #include "http/h2_connection.hpp"
 #include "http/http1_connection.hpp"
 
@@ -30,15 +31,16 @@ bool speaks_h2c(const Route& route, Http2 http2) {
     return http2 == Http2::prior_knowledge && !route.target.is_https() && !route.forwards();
 }
 
-void trace(const Route& route, const Connection& connection, const std::string& peer, const ConnectTimes& times) {
+void trace(const Route& route, const Connection& connection, const ConnectionFacts& facts) {
     if (!log_enabled(LogLevel::debug)) return;
+    const ConnectTimes& times = facts.times;
     const auto took = [](const char* what, Clock::duration length) {
         const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(length);
         return what + std::to_string(whole.count()) + " ms";
     };
     std::string text = "connected to " + route.target.origin();
     if (route.proxy) text += " through the proxy " + route.proxy->host_port();
-    text += " at " + peer + " with " + std::string(to_string(connection.protocol()));
+    text += " at " + facts.peer + " with " + std::string(to_string(connection.protocol()));
     text += took(": look-up ", times.resolve) + took(", TCP ", times.connect);
     if (route.proxy) text += took(", proxy ", times.proxy);
     if (route.target.is_https()) text += took(", TLS ", times.tls);
@@ -243,7 +245,7 @@ awaitable<void> Pool::connect(Host& host, Milliseconds length) {
 }
 
 void Pool::connect_failed(Host& host, const std::exception_ptr& failure) {
-    ConnectionCounts::add<std::uint64_t>(counts_->failed, 1);
+    options_.counters->connects_failed.add();
     // With other connections at work or under way the others may still be served; without, nobody in the queue can be.
     const bool all = host.connections.empty() && host.connecting == 0;
     for (Waiter& waiter : host.waiters) {
@@ -262,7 +264,9 @@ void Pool::connect_failed(Host& host, const std::exception_ptr& failure) {
 void Pool::add(Host& host, std::unique_ptr<Stream> stream, const ConnectTimes& times) {
     if (shut_down_) return;
     const Route& route = host.route;
-    const std::string peer = log_enabled(LogLevel::debug) ? stream->peer() : std::string();
+    auto facts = std::make_shared<ConnectionFacts>();
+    *facts = {stream->peer(), route.proxy ? route.proxy->host_port() : "", route.target.is_https(), stream->tls(),
+              times};
     const bool http2 = stream->alpn() == "h2" || (route.offer_http2 && speaks_h2c(route, options_.http2));
     host.known = http2 ? KnownProtocol::http2 : KnownProtocol::http1;
     std::shared_ptr<Connection> connection;
@@ -280,9 +284,10 @@ void Pool::add(Host& host, std::unique_ptr<Stream> stream, const ConnectTimes& t
     if (connection->closed()) {
         throw ConnectError(route.target.host_port() + " closed the connection as soon as it was made");
     }
-    ConnectionCounts::add<std::uint64_t>(counts_->opened, 1);
-    connection->count_in(counts_);
-    trace(route, *connection, peer, times);
+    options_.counters->opened.add();
+    connection->count_in(options_.counters);
+    trace(route, *connection, *facts);
+    connection->facts = std::move(facts);
     connection->observer = &host;
     connection->idle_since = Clock::now();
     host.connections.push_back(connection);
@@ -396,10 +401,16 @@ std::size_t Pool::count_idle() const {
     return idle;
 }
 
+void Pool::note_use(const Request& request, Connection& connection) {
+    const bool reused = std::exchange(connection.taken, true);
+    if (reused) options_.counters->reused.add();
+    if (request.record != nullptr) request.record->on_connection(connection.protocol(), connection.facts, reused);
+}
+
 PoolStats Pool::stats() const {
     PoolStats stats;
-    stats.connections_opened = counts_->opened;
-    stats.connects_failed = counts_->failed;
+    stats.connections_opened = options_.counters->opened.value();
+    stats.connects_failed = options_.counters->connects_failed.value();
     for (const auto& [key, host] : hosts_) {
         stats.waiting += host->waiters.size();
         for (const auto& one : host->connections) {
@@ -414,13 +425,17 @@ PoolStats Pool::stats() const {
 // No coroutine of its own where a connection is free, which is nearly always; the pool keeps the connection alive until
 // the returned one has begun.
 awaitable<Response> PoolTransport::send(const Request& request, bool fresh) {
-    if (const auto connection = pool_.try_acquire(request, fresh)) return connection->send(request);
+    if (const auto connection = pool_.try_acquire(request, fresh)) {
+        pool_.note_use(request, *connection);
+        return connection->send(request);
+    }
     return send_when_acquired(request);
 }
 
 awaitable<Response> PoolTransport::send_when_acquired(const Request& request) {
     auto waiting = pool_.acquire(request);
     const auto connection = co_await std::move(waiting);
+    pool_.note_use(request, *connection);
     auto sending = connection->send(request);
     co_return co_await std::move(sending);
 }

@@ -2,6 +2,7 @@
 
 #include "http/connect.hpp"
 #include "http/connection.hpp"
+#include "http/counters.hpp"
 #include "http/pool_plan.hpp"
 #include "http/proxy_rules.hpp"
 #include "http/transport.hpp"
@@ -29,6 +30,7 @@ struct PoolOptions {
     PoolLimits limits;
     ProxySettings proxies;
     Http2 http2 = Http2::negotiate;
+    std::shared_ptr<Counters> counters = std::make_shared<Counters>();
 };
 
 /// The counts of this moment, exactly.
@@ -57,9 +59,9 @@ class Pool {
     awaitable<std::shared_ptr<Connection>> acquire(const Request& request);
     /// As acquire(), where that needs no waiting; null otherwise. `fresh` closes those that were kept idle first.
     std::shared_ptr<Connection> try_acquire(const Request& request, bool fresh);
+    /// To be called when a request is given to a connection.
+    void note_use(const Request& request, Connection& connection);
     PoolStats stats() const;
-    /// From any thread.
-    const ConnectionCounts& counts() const noexcept { return *counts_; }
     /// Closes everything.
     void shutdown();
 
@@ -97,7 +99,6 @@ class Pool {
     bool sweep_armed_ = false;
     bool starved_ = false;  // a request waits because of the limit on all connections
     bool shut_down_ = false;
-    std::shared_ptr<ConnectionCounts> counts_ = std::make_shared<ConnectionCounts>();  // connections may outlive us
     std::shared_ptr<Pool*> self_ = std::make_shared<Pool*>(this);
 };
 

@@ -1,7 +1,5 @@
 #include "http/request.hpp"
 
-#include "http/response.hpp"
-
 namespace hfhub::http {
 
 std::string_view to_string(Method method) noexcept {
@@ -23,7 +21,5 @@ std::string_view to_string(Method method) noexcept {
     }
     return "GET";
 }
-
-std::string_view to_string(Protocol protocol) noexcept { return protocol == Protocol::http2 ? "HTTP/2" : "HTTP/1.1"; }
 
 }  // namespace hfhub::http

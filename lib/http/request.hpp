@@ -30,6 +30,8 @@ struct Timeouts {
     Milliseconds pool{60'000};     ///< Waiting for a connection.
 };
 
+class AttemptRecord;
+
 /// In memory, from a source, or none. An empty string is a body of length 0.
 using RequestBody = std::variant<std::monostate, std::string, std::shared_ptr<BodySource>>;
 
@@ -55,6 +57,7 @@ struct Request {
     Milliseconds max_silence{120'000};
     /// Another try of what an earlier request began: it brings nothing to the budget of retries.
     bool is_retry = false;
+    AttemptRecord* record = nullptr;  ///< Of the present attempt; set by the pipeline where somebody wants to be told.
     bool decode = true;  ///< Whether Accept-Encoding is sent and the answer decoded; otherwise identity is asked for.
 };
 

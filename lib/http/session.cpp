@@ -42,9 +42,10 @@ TrustSettings trust_of(const SessionOptions& options) {
     return trust;
 }
 
-PoolOptions pool_options_of(const SessionOptions& options) {
+PoolOptions pool_options_of(const SessionOptions& options, std::shared_ptr<Counters> counters) {
     const Environment& environment = options.environment;
     PoolOptions pool;
+    pool.counters = std::move(counters);
     pool.limits.connections = options.max_connections;
     pool.limits.http1_per_host = options.max_connections;
     pool.limits.idle = options.max_idle_connections;
@@ -64,8 +65,9 @@ PoolOptions pool_options_of(const SessionOptions& options) {
     return pool;
 }
 
-PipelineOptions pipeline_options_of(const SessionOptions& options) {
+PipelineOptions pipeline_options_of(const SessionOptions& options, std::shared_ptr<Counters> counters) {
     PipelineOptions pipeline;
+    pipeline.counters = std::move(counters);
     pipeline.retry.max_attempts = options.max_attempts;
     pipeline.retry.base = options.backoff_base;
     pipeline.retry.cap = options.backoff_cap;
@@ -138,11 +140,11 @@ SessionState::SessionState(std::unique_ptr<asio::io_context> own, asio::any_io_e
       waits_(std::make_shared<Waits>(executor_)),
       workers_(*waits_, options_->worker_threads),
       tls_(trust_of(*options_)),
-      connector_(*waits_, workers_, tls_),
-      pool_(waits_, connector_, pool_options_of(*options_),
+      connector_(*waits_, workers_, tls_, look_up, counters_),
+      pool_(waits_, connector_, pool_options_of(*options_, counters_),
             [this](awaitable<void> work) { spawn(std::move(work), {}, [](std::exception_ptr) {}); }),
       pool_transport_(pool_),
-      pipeline_(std::make_unique<Pipeline>(*waits_, pool_transport_, pipeline_options_of(*options_))) {
+      pipeline_(std::make_unique<Pipeline>(*waits_, pool_transport_, pipeline_options_of(*options_, counters_))) {
     register_proxy_passwords(options_->environment);
 }
 
@@ -210,7 +212,7 @@ void SessionState::end() {
 
 void SessionState::set_transport(std::unique_ptr<Transport> transport) {
     other_transport_ = std::move(transport);
-    pipeline_ = std::make_unique<Pipeline>(*waits_, *other_transport_, pipeline_options_of(*options_));
+    pipeline_ = std::make_unique<Pipeline>(*waits_, *other_transport_, pipeline_options_of(*options_, counters_));
 }
 
 }  // namespace http

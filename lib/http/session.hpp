@@ -72,6 +72,8 @@ class SessionState : public std::enable_shared_from_this<SessionState> {
     /// has the pool's again.
     void set_transport(std::unique_ptr<Transport> transport);
     Transport& pool_transport() noexcept { return pool_transport_; }
+    /// From any thread.
+    const Counters& counters() const noexcept { return *counters_; }
 
     void set_handles(std::weak_ptr<SessionHandles> handles) noexcept { handles_ = std::move(handles); }
     std::shared_ptr<SessionHandles> handles() const noexcept { return handles_.lock(); }
@@ -85,6 +87,7 @@ class SessionState : public std::enable_shared_from_this<SessionState> {
 
     MadeInProcess made_in_;
     std::shared_ptr<const SessionOptions> options_;
+    std::shared_ptr<Counters> counters_ = std::make_shared<Counters>();
     std::shared_ptr<asio::io_context> own_;
     asio::any_io_executor executor_;
     std::optional<asio::executor_work_guard<asio::any_io_executor>> guard_;

@@ -143,14 +143,24 @@ asio::any_io_executor Session::executor() const { return state()->executor(); }
 
 SessionStats Session::stats() const {
     const auto state = handles_->state();
-    const http::ConnectionCounts& counts = state->pool().counts();
-    SessionStats stats;
-    stats.connections_opened = counts.opened;
-    stats.connects_failed = counts.failed;
-    stats.open_connections = counts.open;
-    stats.idle_connections = stats.open_connections - std::min<std::size_t>(counts.busy, stats.open_connections);
-    stats.active_requests = counts.active;
-    return stats;
+    const http::Counters& counted = state->counters();
+    const std::size_t open = counted.open.value();
+    return {.connections_opened = counted.opened.value(),
+            .connects_failed = counted.connects_failed.value(),
+            .open_connections = open,
+            .idle_connections = open - std::min<std::size_t>(counted.busy.value(), open),
+            .active_requests = counted.active.value(),
+            .requests = counted.requests.value(),
+            .retries = counted.retries.value(),
+            .waited = std::chrono::milliseconds(counted.waited.value()),
+            .redirects = counted.redirects.value(),
+            .requests_refused = counted.refused.value(),
+            .requests_cancelled = counted.cancelled.value(),
+            .connections_reused = counted.reused.value(),
+            .tls_handshakes = counted.handshakes.value(),
+            .tls_resumptions = counted.resumptions.value(),
+            .bytes_sent = counted.bytes_sent.value(),
+            .bytes_received = counted.bytes_received.value()};
 }
 
 void Session::close() { handles_->close(); }

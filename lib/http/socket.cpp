@@ -12,7 +12,8 @@ namespace {
 std::string reason(int error) { return std::generic_category().message(error); }
 }  // namespace
 
-SocketStream::SocketStream(asio::ip::tcp::socket socket) : socket_(std::move(socket)) {
+SocketStream::SocketStream(asio::ip::tcp::socket socket, std::shared_ptr<Counters> counters)
+    : socket_(std::move(socket)), counters_(std::move(counters)) {
     boost::system::error_code ignored;
     socket_.native_non_blocking(true, ignored);
     const int fd = socket_.native_handle();
@@ -44,6 +45,7 @@ IoResult SocketStream::try_read(std::span<std::byte> buffer) {
         const ssize_t n = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
         if (n > 0) {
             const auto got = static_cast<std::size_t>(n);
+            counters_->bytes_received.add(got);
             return {got, got < buffer.size() ? IoState::want_read : IoState::done};
         }
         if (n == 0) return {0, IoState::eof};
@@ -57,7 +59,11 @@ IoResult SocketStream::try_write(std::span<const std::byte> bytes) {
     require_this_process();
     for (;;) {
         const ssize_t n = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (n >= 0) return {static_cast<std::size_t>(n), IoState::done};
+        if (n >= 0) {
+            const auto taken = static_cast<std::size_t>(n);
+            counters_->bytes_sent.add(taken);
+            return {taken, IoState::done};
+        }
         if (errno == EINTR) continue;
         if (errno == EAGAIN || errno == EWOULDBLOCK) return {0, IoState::want_write};
         throw ConnectionLostError("the connection was lost while writing: " + reason(errno));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/fork.hpp"
+#include "http/counters.hpp"
 #include "http/stream.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -12,7 +13,8 @@ namespace hfhub::http {
 /// neither reads nor writes nor closes: the connection is the parent's.
 class SocketStream final : public Stream {
   public:
-    explicit SocketStream(asio::ip::tcp::socket socket);
+    explicit SocketStream(asio::ip::tcp::socket socket,
+                          std::shared_ptr<Counters> counters = std::make_shared<Counters>());
     ~SocketStream() override { close(); }
     IoResult try_read(std::span<std::byte> buffer) override;
     IoResult try_write(std::span<const std::byte> bytes) override;
@@ -26,6 +28,7 @@ class SocketStream final : public Stream {
     void require_this_process() const;
     MadeInProcess made_in_;
     asio::ip::tcp::socket socket_;
+    std::shared_ptr<Counters> counters_;
 };
 
 }  // namespace hfhub::http

@@ -1,6 +1,8 @@
 #include "http/status_error.hpp"
 
 #include "core/log.hpp"
+#include "core/tries_text.hpp"
+#include "http/response.hpp"
 #include "http/retry.hpp"
 #include "http/server_message.hpp"
 
@@ -17,13 +19,6 @@ namespace {
 constexpr std::size_t max_body = 64 * 1024;
 constexpr std::string_view disabled_message = "Access to this resource is disabled.";
 constexpr std::string_view bad_token_message = "Invalid credentials in Authorization header";
-
-std::string_view first_of(const Headers& headers, std::initializer_list<std::string_view> names) {
-    for (const std::string_view name : names) {
-        if (const auto value = headers.get(name); value && !value->empty()) return *value;
-    }
-    return {};
-}
 
 std::vector<std::string_view> split_path(std::string_view path) {
     std::vector<std::string_view> parts;
@@ -121,7 +116,7 @@ std::string compose(std::string_view summary, const HttpErrorContext& context, s
     if (const std::string_view phrase = reason_phrase(context.status); !phrase.empty())
         text += " " + std::string(phrase);
     if (!context.request_id.empty()) text += " (request id " + context.request_id + ")";
-    if (context.attempts > 1) text += " after " + std::to_string(context.attempts) + " tries";
+    text += tries_text(context.attempts, context.waited);
     const bool said = summary.find(context.server_message) != std::string_view::npos;  // or nothing is to be said
     if (!said) text += "\n" + context.server_message;
     if (!advice.empty()) text += "\n" + std::string(advice);
@@ -210,7 +205,7 @@ HttpErrorContext error_context(int status, Method method, const Url& url, const 
     context.status = status;
     context.method = to_string(method);
     context.url = url.redacted();
-    context.request_id = first_of(headers, {"x-request-id", "x-amzn-trace-id", "x-amz-cf-id"});
+    context.request_id = redact(request_id_of(headers));
     context.error_code = headers.value("x-error-code");
     // Some servers repeat what they were sent.
     context.server_message =
@@ -261,7 +256,10 @@ void throw_status_error(HttpErrorContext context, const Url& url, const Headers&
 void raise_for_status(int status, Method method, const Url& url, const Headers& headers, std::string_view body,
                       int attempts, const RequestFacts& facts) {
     if (status < 400) return;
-    throw_status_error(error_context(status, method, url, headers, body, attempts), url, headers, facts);
+    HttpErrorContext context = error_context(status, method, url, headers, body, attempts);
+    context.waited = facts.waited;
+    context.bytes_done = facts.bytes_done;
+    throw_status_error(std::move(context), url, headers, facts);
 }
 
 std::string_view reason_phrase(int status) noexcept {

@@ -6,6 +6,8 @@
 
 #include <hfhub/error.hpp>
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -15,6 +17,8 @@ namespace hfhub::http {
 struct RequestFacts {
     bool authenticated = true;  ///< The request carried a token; where not, the message says when one would help.
     std::string_view range{};   ///< The request's Range field.
+    std::chrono::milliseconds waited{0};  ///< Between the attempts.
+    std::uint64_t bytes_done = 0;         ///< Of the file that was being downloaded.
 };
 
 /// Collects what an answer tells about its error: ids, codes and texts of its fields and body, and the repository that

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "http/connection_facts.hpp"
 #include "http/wait.hpp"
 
 #include <cstddef>
@@ -44,6 +45,7 @@ class Stream {
     virtual std::string_view alpn() const noexcept { return {}; }
     /// Address of the peer for traces.
     virtual std::string peer() const { return {}; }
+    virtual TlsFacts tls() const noexcept { return {}; }
 };
 
 /// Lets a coroutine wait for a stream. A timeout or cancellation closes the stream: what was under way on it is lost.

@@ -396,7 +396,11 @@ std::string_view TlsStream::alpn() const noexcept {
 
 std::string TlsStream::peer() const { return impl_->lower->peer(); }
 
-bool TlsStream::resumed() const noexcept { return SSL_session_reused(impl_->ssl.get()) == 1; }
+TlsFacts TlsStream::tls() const noexcept {
+    const SSL* ssl = impl_->ssl.get();
+    const char* cipher = SSL_get_cipher_name(ssl);
+    return {SSL_get_version(ssl), cipher == nullptr ? "" : cipher, SSL_session_reused(ssl) == 1};
+}
 
 awaitable<void> TlsStream::handshake(Waits& waits, Limit limit) {
     StreamWait readiness(waits, *this);

@@ -43,7 +43,7 @@ class TlsStream final : public Stream {
     bool readable() noexcept override;
     std::string_view alpn() const noexcept override;
     std::string peer() const override;
-    bool resumed() const noexcept;
+    TlsFacts tls() const noexcept override;
     /// Runs the handshake to its end.
     awaitable<void> handshake(Waits& waits, Limit limit);
 

@@ -175,7 +175,7 @@ awaitable<http::Response> Client::send_checked(http::Request request) const {
     if (response.status < 400) co_return response;
     const std::string body = co_await http::read_beginning(response.body.get(), max_error_body);
     http::raise_for_status(response.status, method, response.url, response.headers, body, response.attempts,
-                           {authenticated, range});
+                           {authenticated, range, response.waited});
     co_return response;
 }
 

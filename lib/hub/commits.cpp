@@ -267,7 +267,7 @@ awaitable<std::optional<CommitInfo>> find_commit(Draft& draft) {
 
 /// After an answer that did not come: the commit may have been made or not, and made twice it would do harm. A Hub
 /// that is still at it gets until then.
-awaitable<CommitInfo> look_for_commit(Draft& draft, std::string why, http::Clock::time_point until) {
+awaitable<CommitInfo> look_for_commit(Draft& draft, TransportError lost, http::Clock::time_point until) {
     const http::Milliseconds pause = draft.client.options().commit_timeout / looks;
     while (leaves_traces(draft)) {
         std::optional<CommitInfo> found = co_await find_commit(draft);
@@ -276,13 +276,18 @@ awaitable<CommitInfo> look_for_commit(Draft& draft, std::string why, http::Clock
         if (next > until) break;
         co_await draft.client.wait_until(next);
     }
-    throw ConnectionLostError(
+    const std::string why = lost.std::runtime_error::what();
+    ConnectionLostError error(
         "the Hub's answer to the commit was lost: " + why +
         ". The commit may have been made; look at the repository's history before it is repeated");
+    error.at(lost.url());
+    error.status = lost.status;
+    error.request_id = lost.request_id;
+    throw error;
 }
 
 awaitable<CommitInfo> send_commit(Draft& draft) {
-    std::string lost;
+    TransportError lost("");
     auto look_until = http::Clock::time_point::min();
     try {
         http::Request request = commit_request(draft);
@@ -297,11 +302,11 @@ awaitable<CommitInfo> send_commit(Draft& draft) {
         throw RemoteEntryNotFoundError(error.what() + std::string(no_file_note), error.context());
     } catch (const TimeoutError& error) {
         if (error.phase == TimeoutPhase::deadline || !error.maybe_processed) throw;
-        lost = error.what();
+        lost = error;
         look_until = http::Clock::now() + draft.client.options().commit_timeout;
     } catch (const TransportError& error) {
         if (!error.maybe_processed) throw;
-        lost = error.what();
+        lost = error;
     }
     co_return co_await look_for_commit(draft, std::move(lost), look_until);
 }

@@ -156,7 +156,9 @@ awaitable<json::value> post_when_free(Client client, json::value payload, OwnedT
             next = http::Clock::now() + http::backoff(policy, attempt, 1);
             if (!is_conflict(error) || next >= give_up) throw;
         }
-        log(LogLevel::info, "create_repo: the Hub is busy with another change of that owner; asking again");
+        const auto wait = std::chrono::ceil<http::Milliseconds>(next - http::Clock::now());
+        log(LogLevel::warning, "create_repo: the Hub is busy with another change of that owner; waiting " +
+                                   std::to_string(wait.count()) + " ms, then attempt " + std::to_string(attempt + 1));
         co_await client.wait_until(next);
     }
 }

@@ -47,7 +47,8 @@ TimeoutError told_apart(const TimeoutError& error, const Client& client, std::ch
     const bool was_full = client.pool().stats().open >= client.options().max_connections;
     TimeoutError told(was_full ? TimeoutPhase::pool : TimeoutPhase::headers, limit);
     told.at(error.url());
-    told.attempts = error.attempts;
+    told.tried(error.attempts, error.waited);
+    told.request_id = error.request_id;
     return told;
 }
 

@@ -1,5 +1,6 @@
 #include "hub/ranges.hpp"
 
+#include "core/log.hpp"
 #include "http/body.hpp"
 #include "http/pipeline.hpp"
 #include "http/wait.hpp"
@@ -118,8 +119,11 @@ awaitable<void> fetch_part(std::shared_ptr<Stretch> stretch, std::size_t index) 
         const std::size_t before = part->filled;
         try {
             co_await receive(stretch, part);
-        } catch (const TransportError&) {
+        } catch (const TransportError& error) {
             if (part->filled == before || tries == most_tries) throw;
+            log(LogLevel::warning, stretch->job.name + ": " + error.what() + "; attempt " + std::to_string(tries + 1) +
+                                       " of " + std::to_string(most_tries) + " goes on at byte " +
+                                       std::to_string(part->first + part->filled));
         }
     }
     if (stretch->turn != index) co_await wait_for_turn(*stretch, index);

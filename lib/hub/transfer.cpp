@@ -91,7 +91,9 @@ class Transfer {
     std::size_t skip(std::span<std::byte> bytes);
     awaitable<void> end_of_body();
     awaitable<void> drop();
-    awaitable<void> pause();
+    http::Milliseconds next_wait();
+    awaitable<void> pause(http::Milliseconds length);
+    void describe(TransportError& error);
     bool may_refresh(const http::Response& response) const;
     void count(int attempts);
     void moved_on();
@@ -115,6 +117,8 @@ class Transfer {
     std::uint64_t body_begin_ = 0;
     http::Clock::time_point body_began_{};
     int tries_ = 0, refreshes_ = 0;
+    http::Milliseconds waited_{0};  // between these tries
+    http::AnswerFacts answer_;      // that is being read
     std::uint64_t told_ = 0;
     http::Clock::time_point told_at_{}, moved_at_ = http::Clock::now(), url_made_ = http::Clock::now();
     std::minstd_rand random_{std::random_device{}()};
@@ -123,13 +127,14 @@ class Transfer {
 awaitable<void> Transfer::run() {
     while (!ended_ && !(size_ && position_ == *size_)) {
         std::exception_ptr failure;
+        std::string reason;
         const std::uint64_t begin = position_;
         writer_ = std::make_unique<WriteBehind>(client_, part_, size_.value_or(UINT64_MAX));
         try {
             co_await attempt();
         } catch (TransportError& error) {
-            error.at(Url::parse(request_.source.url).redacted());
-            count(error.attempts);
+            reason = error.what();
+            describe(error);
             failure = std::current_exception();
         }
         co_await writer_->flush();
@@ -139,11 +144,11 @@ awaitable<void> Transfer::run() {
         const bool silent = http::Clock::now() - moved_at_ > max_silence;
         if (tries_ >= max_tries || silent || http::Clock::now() >= client_.deadline()) std::rethrow_exception(failure);
         if (position_ == begin && !client_.pipeline().take_retry()) std::rethrow_exception(failure);
-        if (log_enabled(LogLevel::info)) {
-            log(LogLevel::info,
-                request_.name + ": " + message_of(failure) + "; going on at byte " + std::to_string(position_));
-        }
-        co_await pause();
+        const http::Milliseconds wait = next_wait();
+        log(LogLevel::warning, request_.name + ": " + reason + "; waiting " + std::to_string(wait.count()) +
+                                   " ms, then attempt " + std::to_string(tries_ + 1) + " of " +
+                                   std::to_string(max_tries) + " goes on at byte " + std::to_string(position_));
+        co_await pause(wait);
     }
     tell(true);
 }
@@ -171,8 +176,11 @@ http::Request Transfer::make_request() const {
 }
 
 awaitable<void> Transfer::attempt() {
+    answer_ = {};
     http::Request request = make_request();
     http::Response response = co_await client_.send(std::move(request));
+    answer_ = http::facts_of(response);
+    waited_ += response.waited;
     const std::uint64_t held = whole_only_ ? 0 : position_;
     AnswerDecision decision = judge_answer({held, size_, part_->content().etag}, response.status, response.headers);
     switch (decision.use) {
@@ -365,7 +373,8 @@ awaitable<void> Transfer::handle_error(http::Response response) {
         co_return;
     }
     const std::string body = co_await http::read_beginning(response.body.get(), max_error_body);
-    const http::RequestFacts facts{request_.source.on_hub && client_.token(request_.token).has_value(), {}};
+    const http::RequestFacts facts{
+        request_.source.on_hub && client_.token(request_.token).has_value(), {}, waited_, position_};
     http::raise_for_status(response.status, http::Method::get, response.url, response.headers, body, tries_, facts);
 }
 
@@ -388,11 +397,23 @@ awaitable<void> Transfer::restart() {
     ended_ = answered_ = whole_only_ = ranges_ = one_piece_ = false;
     validator_.clear();
     tries_ = 0;
+    waited_ = {};
     furthest_ = 0;
     moved_at_ = http::Clock::now();
 }
 
 void Transfer::count(int attempts) { tries_ += std::max(1, attempts); }
+
+/// With all tries since the last byte that was new.
+void Transfer::describe(TransportError& error) {
+    count(error.attempts);
+    waited_ += error.waited;
+    error.at(Url::parse(request_.source.url).redacted());
+    error.tried(tries_, waited_);
+    if (error.status == 0) error.status = answer_.status;
+    if (error.request_id.empty()) error.request_id = answer_.request_id;
+    error.bytes_done = position_;
+}
 
 void Transfer::moved_on() {
     moved_at_ = http::Clock::now();
@@ -400,6 +421,7 @@ void Transfer::moved_on() {
         // Bytes that had come before are no progress: a server that always cuts at one place is not asked for ever.
         furthest_ = position_;
         tries_ = refreshes_ = 0;
+        waited_ = {};
     }
     if (request_.progress && moved_at_ - told_at_ >= progress_interval) tell(false);
 }
@@ -419,18 +441,24 @@ awaitable<void> Transfer::learn_size(std::uint64_t size) {
     co_await client_.workers().run(std::move(work));
 }
 
-awaitable<void> Transfer::pause() {
+http::Milliseconds Transfer::next_wait() {
     const SessionOptions& options = client_.options();
     http::RetryPolicy policy;
     policy.base = options.backoff_base;
     policy.cap = options.backoff_cap;
     const double share = static_cast<double>(random_()) / 2147483647.0;
-    const auto until = http::Clock::now() + http::backoff(policy, std::max(1, tries_), share);
+    return http::backoff(policy, std::max(1, tries_), share);
+}
+
+awaitable<void> Transfer::pause(http::Milliseconds length) {
+    const auto until = http::Clock::now() + length;
     auto work = [part = part_] { part->keep_alive(); };
     co_await client_.workers().run(std::move(work));
     http::Event event(client_.waits());
     const http::Wake wake = co_await event.wait(std::min(until, client_.deadline()));
     if (wake == http::Wake::cancelled) throw CancelledError();
+    client_.pipeline().on_waited(length);
+    waited_ += length;
 }
 
 awaitable<void> hash_taken_over(Client client, std::shared_ptr<PartFile> part) {

@@ -35,7 +35,7 @@ EventStream::EventStream(Session session, http::Response answer, StreamTimeouts 
     : session_(std::move(session)),
       state_(session_.state()),
       body_(std::move(answer.body)),
-      url_(answer.url.redacted()),
+      answer_(http::facts_of(answer)),
       timeouts_(timeouts),
       buffer_(buffer_size) {}
 
@@ -73,14 +73,14 @@ awaitable<void> EventStream::fill() {
         n = co_await http::read_some(body_.get(), buffer_);
     } catch (TimeoutError& error) {
         if (begun_ || error.phase != TimeoutPhase::idle) {
-            error.at(url_);
+            describe(error);
             throw;
         }
         TimeoutError late(TimeoutPhase::idle, timeouts_.first_event);
-        late.at(url_);
+        describe(late);
         throw late;
     } catch (TransportError& error) {
-        error.at(url_);
+        describe(error);
         throw;
     }
     received_ += n;
@@ -122,9 +122,14 @@ std::optional<std::string_view> EventStream::take() {
     return std::nullopt;
 }
 
+void EventStream::describe(TransportError& error) const {
+    http::complete(error, answer_);
+    error.bytes_done = received_;
+}
+
 void EventStream::throw_truncated() const {
     TruncatedError error(received_, std::nullopt);
-    error.at(url_);
+    describe(error);
     throw error;
 }
 

@@ -40,7 +40,7 @@ class EventStream {
     /// The answer has ended: by "[DONE]", or by its framing.
     bool ended() const noexcept { return done_ || at_end_; }
     bool done() const noexcept { return done_; }
-    /// Reads more bytes. On the session's executor. Throws TransportError with the URL.
+    /// Reads more bytes. On the session's executor. Throws TransportError that says what it broke off.
     awaitable<void> fill();
     /// For an answer that ended before its last event.
     [[noreturn]] void throw_truncated() const;
@@ -50,11 +50,12 @@ class EventStream {
 
   private:
     http::Milliseconds patience() const;
+    void describe(TransportError& error) const;
 
     Session session_;
     std::shared_ptr<http::SessionState> state_;
     http::Body body_;
-    std::string url_;  // for messages
+    http::AnswerFacts answer_;  // for errors
     std::uint64_t received_ = 0;
     StreamTimeouts timeouts_;
     http::Clock::time_point begin_ = http::Clock::now();

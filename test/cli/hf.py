@@ -124,7 +124,9 @@ class Scenario:
         _, err = self.run("download", REPO, status=1, HF_HUB_OFFLINE="1")
         check("not on this machine" in err and "HF_HUB_OFFLINE" in err, err)
         out, err = self.run("download", REPO, home=home, HF_ENDPOINT="http://127.0.0.1:9")
-        check(out == f"{folder}\n" and err.startswith("Warning: the Hub could not be asked"), out + err)
+        retry, told = err.splitlines()
+        check(out == f"{folder}\n" and told.startswith("Warning: the Hub could not be asked"), out + err)
+        check(retry.startswith("Warning: GET ") and retry.endswith(" ms, then attempt 2 of 2"), err)
 
     def options_before_names(self):
         for arguments in ([REPO, "--include", "*.json", "tok.model"], ["--include", "*.json", REPO, "tok.model"]):
@@ -221,9 +223,9 @@ class Scenario:
 
     def messages(self):
         _, err = self.run("download", REPO, "config.json", HF_DEBUG="1")
-        check("HEAD " in err and "/config.json -> 200" in err, err)
+        check("HEAD " in err and "/config.json: 200, try 1/6" in err, err)
         _, err = self.run("download", REPO, "config.json", HF_HUB_VERBOSITY="debug")
-        check("-> 200" in err, err)
+        check(": 200, try 1/6" in err, err)
 
     def bar(self):
         terminal = Terminal()
@@ -232,6 +234,7 @@ class Scenario:
         check(text.startswith("\r") and "big.bin: " in text or "1 file: " in text, repr(text))
         check("100%" in text and text.endswith("\r\n") and text.count("\n") == 1, repr(text))
         check("BB" not in text, repr(text))
+        check("\x1b" not in text, repr(text))  # no colours, with or without NO_COLOR
 
     def bar_then_path(self):
         terminal = Terminal()
@@ -246,6 +249,38 @@ class Scenario:
             terminal = Terminal()
             self.run("download", REPO, "big.bin", *arguments, terminal=terminal, **variables)
             equal(terminal.text(), "")
+
+    def trace(self):
+        out, err = self.run("download", REPO, "big.bin", "--trace")
+        check(out.endswith("/big.bin\n") and out.count("\n") == 1, out)
+        lines = err.splitlines()
+        equal(len(lines), 2)
+        address = self.hub.url.removeprefix("http://").replace("localhost", "127.0.0.1")
+        url = f"{self.hub.url}/{REPO}/resolve/"
+        check(lines[0].startswith(f"* HEAD {url}main/big.bin: 200, try 1/2, HTTP/1.1 to {address} (new, DNS "), lines[0])
+        check(lines[1].startswith(f"* GET {url}") and "try 1/6, HTTP/1.1 to" in lines[1], lines[1])
+        check("(reused), queued " in lines[1] and f"received {len(FILES['big.bin'])} B" in lines[1], lines[1])
+        check("first byte " in lines[1] and "total " in lines[1], lines[1])
+
+    def trace_beside_bar(self):
+        terminal = Terminal()
+        self.run("download", REPO, "big.bin", "--trace", terminal=terminal)
+        text = terminal.text()
+        check("%" in text and "* GET" in text, repr(text))
+        check(all(line.startswith("* ") or "* " not in line for line in text.split("\r\n")), repr(text))
+        check(text.endswith("\r\n") and not text.endswith("\r\n\r\n"), repr(text))
+
+    def retries_are_told(self):
+        self.hub.fault("cut:1000;n=1", "GET", "big.bin")
+        out, err = self.run("download", REPO, "big.bin")
+        self.hub.reset()
+        equal(pathlib.Path(out[:-1]).read_bytes(), FILES["big.bin"])
+        check(err.startswith("Warning: big.bin: the answer ended after 1000 bytes of "), err)
+        check(err.endswith(" ms, then attempt 2 of 6 goes on at byte 1000\n") and err.count("\n") == 1, err)
+
+    def silent_on_success(self):
+        for repo, name in (REPO, "config.json"), (REPO, "big.bin"):
+            equal(self.run("download", repo, name)[1], "")
 
     def beside_python(self):
         if not self.python or not os.path.exists(self.python):
@@ -302,7 +337,7 @@ def main():
         for action in (s.one_file, s.several, s.offline, s.options_before_names, s.patterns, s.literal_first,
                        s.missing_among_several, s.revision_and_type, s.folders, s.dry_run, s.forms, s.usage, s.errors,
                        s.who_am_i, s.version_and_environment, s.messages, s.bar, s.bar_then_path, s.no_bar,
-                       s.beside_python):
+                       s.trace, s.trace_beside_bar, s.retries_are_told, s.silent_on_success, s.beside_python):
             checks.run(action.__name__.replace("_", " "), action)
     return checks.status()
 

@@ -34,3 +34,20 @@ TEST_CASE("a timeout says which limit passed and whether the server may have act
 TEST_CASE("a truncated body says how much came") {
     CHECK(std::string(TruncatedError(3, 10).what()) == "the answer ended after 3 bytes of 10");
 }
+
+TEST_CASE("an error says how often it was tried, and how long was waited between") {
+    ConnectionLostError error("lost");
+    error.at("https://hub/x");
+    error.tried(1, std::chrono::milliseconds(0));
+    CHECK(std::string(error.what()) == "lost (https://hub/x)");
+    error.tried(2, std::chrono::milliseconds(0));
+    CHECK(std::string(error.what()) == "lost (https://hub/x) after 2 tries");
+    error.tried(3, std::chrono::milliseconds(250));
+    CHECK(std::string(error.what()) == "lost (https://hub/x) after 3 tries and 250 ms of waiting");
+    error.tried(4, std::chrono::milliseconds(1'500));
+    CHECK(std::string(error.what()) == "lost (https://hub/x) after 4 tries and 1.5 s of waiting");
+    error.tried(6, std::chrono::milliseconds(21'300));
+    CHECK(std::string(error.what()) == "lost (https://hub/x) after 6 tries and 21 s of waiting");
+    CHECK(error.attempts == 6);
+    CHECK(error.waited == std::chrono::milliseconds(21'300));
+}

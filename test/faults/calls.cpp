@@ -99,11 +99,26 @@ awaitable<std::string> perform(Session session, CallPlan plan, std::string* text
     co_return std::string();
 }
 
+std::optional<TransportError> transport_error(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const TransportError& one) {
+        return one;
+    } catch (...) {
+        return std::nullopt;
+    }
+}
+
 }  // namespace
 
 awaitable<CallResult> make_call(asio::any_io_executor executor, CallPlan plan) {
     const auto begin = std::chrono::steady_clock::now();
-    Session session(executor, options_of(plan));
+    const auto tries = std::make_shared<std::vector<std::string>>();
+    SessionOptions options = options_of(plan);
+    if (plan.cell.number % 2 == 0) {
+        options.hooks.on_attempt = [tries](const AttemptTrace& trace) { tries->push_back(to_string(trace)); };
+    }
+    Session session(executor, std::move(options));
     CallResult result;
     std::string text;
     std::exception_ptr error;
@@ -117,8 +132,10 @@ awaitable<CallResult> make_call(asio::any_io_executor executor, CallPlan plan) {
         result.outcome = outcome_of(error);
         result.message = message_of(error);
         result.delivered = text;
+        result.error = transport_error(error);
     }
     session.close();
+    result.tries = *tries;
     result.took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
     co_return result;
 }

@@ -4,11 +4,14 @@
 
 #include "cell.hpp"
 
+#include <hfhub/error.hpp>
 #include <hfhub/session.hpp>
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace hfhub::test {
 
@@ -25,6 +28,8 @@ struct CallPlan {
 struct CallResult {
     std::string outcome = "ok", message{};
     std::string delivered{};  ///< The bytes that the call gave.
+    std::optional<TransportError> error{};
+    std::vector<std::string> tries{};  ///< As a trace tells them; of every second cell.
     std::chrono::milliseconds took{0};
 };
 

@@ -165,6 +165,34 @@ void check_uploads(Findings& findings, const Cell& cell, const Matrix::Outcome& 
     }
 }
 
+/// What an error says beside its message.
+void check_error(Findings& findings, const Cell& cell, const Expected& wanted, const Matrix::Outcome& outcome) {
+    if (!outcome.call.error) return findings.require("the error is no TransportError", false);
+    const TransportError& error = *outcome.call.error;
+    findings.require("the error has no URL", error.url().find("//127.0.0.1:") != std::string::npos);
+    findings.require("its URL holds a secret", error.url().find("SIGNATURE") == std::string::npos);
+    // A commit that was lost is told by its one request, whatever was looked up after it.
+    findings.same("attempts", error.attempts, cell.kind == Kind::commit ? 1 : wanted.requests);
+    findings.require("waits are told of one try", error.attempts > 1 || error.waited.count() == 0);
+    findings.require("no request id is told", !error.request_id.empty());
+    if (cell.fault == Fault::half_rst) return;  // it may take with it what had come
+    findings.same("status class", error.status / 100, cell.silent() ? 0 : 2);
+    if (cell.kind == Kind::put_part) return;  // its answer is short
+    findings.require("bytes that came", (error.bytes_done > 0) == !cell.silent());
+}
+
+void check_tries(Findings& findings, const Cell& cell, const Expected& wanted, const Matrix::Outcome& outcome) {
+    if (cell.number % 2 != 0) return;
+    const std::vector<std::string>& tries = outcome.call.tries;
+    // Everything the server saw was told; what waits for a connection in vain is told too.
+    const bool read_on = cell.kind == Kind::chat && wanted.outcome == "ok";  // to its end, when the call is over
+    findings.require("not each try is told", read_on || tries.size() >= outcome.seen.requests.size());
+    for (const std::string& line : tries) {
+        findings.require("a trace holds a secret",
+                         line.find("SIGNATURE") == std::string::npos && line.find(secret_token) == std::string::npos);
+    }
+}
+
 /// What differs from what is documented; empty where nothing does.
 std::string findings_of(const Cell& cell, const Matrix::Outcome& outcome, bool patient,
                         const std::filesystem::path& folder) {
@@ -180,6 +208,8 @@ std::string findings_of(const Cell& cell, const Matrix::Outcome& outcome, bool p
         findings.require("the message holds a secret", message.find("SIGNATURE") == std::string::npos &&
                                                            message.find(secret_token) == std::string::npos);
     }
+    if (!ok) check_error(findings, cell, wanted, outcome);
+    check_tries(findings, cell, wanted, outcome);
     if (cell.kind == Kind::download) check_download(findings, cell, outcome, ok, folder);
     if (cell.kind == Kind::put_part) check_uploads(findings, cell, outcome, ok);
     std::string text = findings.text();

@@ -1,6 +1,8 @@
 #include "http/pipeline.hpp"
 
+#include "core/log.hpp"
 #include "http/pool.hpp"
+#include "support/connecting.hpp"
 #include "support/loop.hpp"
 #include "support/server.hpp"
 
@@ -13,6 +15,7 @@
 using namespace hfhub;
 using namespace hfhub::http;
 using namespace std::chrono_literals;
+using test::caught;
 using test::Loop;
 using test::Peer;
 using test::Server;
@@ -568,6 +571,104 @@ TEST_CASE("hooks see and change requests, and hear of answers") {
     CHECK(f.transport.sent[1].headers.value("x-mine") == "1");
     f.options.hooks.on_request = [](RequestHook&) { throw std::runtime_error("no"); };
     CHECK(f.outcome() == "no");
+}
+
+TEST_CASE("an answer's time is that until its headers, also where its body is read too") {
+    class SlowBody final : public BodyReader {
+      public:
+        ReadResult try_read(std::span<std::byte>) override {
+            std::this_thread::sleep_for(30ms);
+            return {0, ReadState::end};
+        }
+        awaitable<std::size_t> wait(std::span<std::byte>) override { co_return 0; }
+    };
+    Fixture f;
+    f.request.buffered = 100;
+    auto elapsed = Clock::duration::max();
+    f.options.hooks.on_response = [&](const ResponseInfo& info) { elapsed = info.elapsed; };
+    f.transport.steps = {[] {
+        Response response;
+        response.status = 200;
+        response.body = std::make_unique<SlowBody>();
+        return response;
+    }};
+    const auto begin = Clock::now();
+    f.send();
+    CHECK(Clock::now() - begin - elapsed >= 30ms);
+}
+
+TEST_CASE("the last error tells of all tries: number, waits, URL, answer and what had come") {
+    Fixture f;
+    f.request.url = Url::parse("https://hub.test/api?token=secret");
+    f.request.headers.add("x-amzn-trace-id", "sent-id");
+    f.request.buffered = 100;
+    f.request.max_attempts = 3;
+    f.transport.steps = {answer(503, {{"retry-after", "0"}}), failure(lost(false)), [] {
+                             Response response;
+                             response.status = 200;
+                             response.headers = {{"x-request-id", "got-id"}};
+                             response.body = std::make_unique<BrokenBody>("abc");
+                             return response;
+                         }};
+    const auto error = caught<TruncatedError>([&] { f.send(); });
+    CHECK(error.url() == "https://hub.test/api?token");
+    CHECK(error.attempts == 3);
+    CHECK(error.waited > 0ms);
+    CHECK(error.waited <= 20ms);
+    CHECK(error.status == 200);
+    CHECK(error.request_id == "got-id");
+    CHECK(error.bytes_done == 3);
+    CHECK(std::string(error.what()).find(") after 3 tries and ") != std::string::npos);
+    CHECK(std::chrono::milliseconds(f.options.counters->waited.value()) == error.waited);
+    f.transport.steps = {failure(lost(false)), failure(lost(false)), failure(lost(false))};
+    const auto unanswered = caught<ConnectionLostError>([&] { f.send(); });
+    CHECK(unanswered.status == 0);
+    CHECK(unanswered.request_id == "sent-id");
+    CHECK(unanswered.bytes_done == 0);
+    const Headers at_once{{"retry-after", "0"}};
+    f.transport.steps = {answer(503, at_once), answer(503, at_once), answer(503, at_once)};
+    const Response response = f.send();
+    CHECK(response.attempts == 3);
+    CHECK(response.waited > 0ms);
+}
+
+TEST_CASE("a deadline that passes while a server's pause holds a request back names the URL") {
+    Fixture f;
+    Pipeline pipeline(*f.loop.waits, f.transport, f.options);
+    f.transport.steps = {answer(429, {{"retry-after", "30"}})};
+    const auto send = [&]() -> awaitable<void> {
+        const Response response = co_await pipeline.send(f.request);
+        CHECK(response.status == 200);
+    };
+    const auto paused = f.loop.start(send());
+    f.request.deadline = Clock::now() + 5ms;
+    const auto error = caught<TimeoutError>([&] { f.loop.run(send()); });
+    CHECK(error.phase == TimeoutPhase::deadline);
+    CHECK(error.url() == "https://hub.test/api");
+    CHECK(error.attempts == 1);
+    CHECK(f.transport.sent.size() == 1);
+    paused->cancel();
+    CHECK(f.loop.until([&] { return paused->done; }));
+    CHECK(f.options.counters->cancelled.value() == 1);
+}
+
+TEST_CASE("the log has a line for each retry, and none on success") {
+    std::vector<std::string> lines;
+    set_log_sink([&](LogLevel, std::string_view text) { lines.emplace_back(text); });
+    Fixture f;
+    f.request.url = Url::parse("https://hub.test/api?token=secret");
+    f.request.headers.add("authorization", "Bearer hf_secretsecretsecret");
+    f.transport.steps = {answer(200)};
+    f.send();
+    CHECK(lines.empty());
+    f.transport.steps = {answer(503, {{"retry-after", "0"}}), failure(lost(false)), failure(lost(true)), answer(200)};
+    f.send();
+    set_log_sink({});
+    REQUIRE(lines.size() == 2);  // the third: a kept connection that was dead, at once replaced
+    CHECK(lines[0].starts_with("GET https://hub.test/api?token: status 503; waiting "));
+    CHECK(lines[0].ends_with(" ms, then attempt 2 of 6"));
+    CHECK(lines[1].starts_with("GET https://hub.test/api?token: lost; waiting "));
+    CHECK(lines[1].ends_with(" ms, then attempt 3 of 6"));
 }
 
 TEST_CASE("fields that would inject others are refused before anything is sent") {

@@ -7,6 +7,7 @@
 
 #include <hfhub/error.hpp>
 #include <hfhub/hub/hf_api.hpp>
+#include <hfhub/log.hpp>
 
 #include <doctest/doctest.h>
 
@@ -54,6 +55,17 @@ struct OneFile {
     int gets = 0;
     FileServer server;
 };
+
+template <class E, class F>
+E caught(F&& f) {
+    try {
+        f();
+    } catch (const E& error) {
+        return error;
+    }
+    FAIL("nothing of that kind was thrown");
+    throw std::logic_error("unreachable");
+}
 
 FileAnswer cut(FileAnswer answer, std::size_t at) {
     answer.cut_at = at;
@@ -329,10 +341,61 @@ TEST_CASE("progress tells bytes once, and the end") {
         CHECK(now.total == 700'000);
         done.push_back(now.done);
     };
+    const auto begin = std::chrono::steady_clock::now();
     hub.download({.progress = &progress});
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     REQUIRE(!done.empty());
     CHECK(done.back() == 700'000);
     CHECK(std::is_sorted(done.begin(), done.end()));
+    CHECK(static_cast<double>(done.size()) <= took.count() * 10 + 2);  // ten a second, the first and the last
+}
+
+TEST_CASE("progress does not go back where a content has to be fetched anew") {
+    const std::string content = test_bytes(700'000), wrong(700'000, 'x');
+    OneFile hub(content,
+                [&](const FileRequestSeen& seen, int number) { return rest_of(number == 1 ? wrong : content, seen); });
+    std::vector<std::uint64_t> done;
+    const ProgressCallback progress = [&](const Progress& now) { done.push_back(now.done); };
+    hub.download({.progress = &progress});
+    CHECK(hub.gets == 2);
+    CHECK(done.back() == 700'000);
+    CHECK(std::is_sorted(done.begin(), done.end()));
+}
+
+TEST_CASE("what an earlier run fetched counts from the start") {
+    const std::string content = test_bytes(700'000);
+    OneFile hub(content, [&](const FileRequestSeen& seen, int number) {
+        FileAnswer answer = rest_of(content, seen);
+        return number > 6 ? answer : cut(answer, number == 1 ? 300'000 : 0);
+    });
+    CHECK_THROWS_AS(hub.download(), TruncatedError);
+    std::vector<std::uint64_t> done;
+    const ProgressCallback progress = [&](const Progress& now) { done.push_back(now.done); };
+    hub.download({.progress = &progress});
+    CHECK(hub.server.summary().back() == "GET bytes=300000-");
+    CHECK(done.front() > 300'000);
+    CHECK(done.back() == 700'000);
+}
+
+TEST_CASE("the error of a download says how many bytes are there, and of which tries it is") {
+    const std::string content = test_bytes(700'000);
+    std::vector<std::string> lines;
+    OneFile hub(content, [&](const FileRequestSeen& seen, int number) {
+        return cut(rest_of(content, seen), number == 1 ? 300'000 : 0);
+    });
+    set_log_sink([&](LogLevel, std::string_view text) { lines.emplace_back(text); });
+    const auto error = caught<TransportError>([&] { hub.download(); });
+    set_log_sink({});
+    CHECK(error.bytes_done == 300'000);
+    CHECK(error.attempts == 6);
+    CHECK(error.status == 206);
+    CHECK(error.url().find("/a/m/resolve/") != std::string::npos);
+    CHECK(std::string(error.what()).find(" after 6 tries") != std::string::npos);
+    REQUIRE(lines.size() == 5);
+    CHECK(lines[0].starts_with("f.bin: "));
+    CHECK(lines[0].find(" ms, then attempt 2 of 6 goes on at byte 300000") != std::string::npos);
+    CHECK(lines[4].find("then attempt 6 of 6") != std::string::npos);
+    CHECK(lines[4].find("tries") == std::string::npos);
 }
 
 TEST_CASE("what a progress callback throws ends the transfer and keeps the part") {

@@ -38,7 +38,7 @@ class Failing:
 
     def __call__(self, seen):
         said = echo(seen)
-        about = [("content-type", "application/json"), ("set-cookie", "id=canarySetCookie12"), ("x-request-id", "r1")]
+        about = [("content-type", "application/json"), ("set-cookie", "id=canarySetCookie12"), ("x-request-id", f"r1 {TOKEN}")]
         if self.kind.isdigit():
             more = [("x-error-message", said[:900])] if int(self.kind) % 2 else []
             return int(self.kind), about + more + [("retry-after", "0")], json.dumps({"error": said}).encode()
@@ -97,7 +97,9 @@ class Canaries:
                 environment = {"HF_ENDPOINT": f"https://{USER}@hub.test", "HF_HOME": home, "HOME": home, "PATH": PATH,
                                "HF_TOKEN": TOKEN, "HF_DEBUG": "1", "SSL_CERT_FILE": str(self.authority.pem),
                                "ALL_PROXY": self.url, "HF_HUB_ETAG_TIMEOUT": "5", **SANITIZERS}
-                done = subprocess.run([self.hf, *arguments], env=environment, capture_output=True, timeout=120)
+                done = subprocess.run([self.hf, *arguments, "--trace"], env=environment, capture_output=True, timeout=120)
+                expect(arguments[0] != "download" or b"\n* HEAD https://hub.test/" in b"\n" + done.stderr or
+                       b"\n* GET https://hub.test/" in b"\n" + done.stderr, "no try is told", done.stderr)
                 self.clean(" ".join(arguments), done.stdout.decode(errors="replace"))
                 self.clean(" ".join(arguments), done.stderr.decode(errors="replace"))
                 for path in pathlib.Path(home).rglob("*"):
@@ -115,7 +117,7 @@ class Canaries:
         for kind in ["400", "401", "403", "404", "user", "scheme", "broken", "circle", "json", "download"]:
             self.proxy.seen.clear()
             self.failing.kind = kind
-            with self.checks.check(f"hf with HF_DEBUG, {kind}"):
+            with self.checks.check(f"hf --trace with HF_DEBUG, {kind}"):
                 self.try_hf(kind)
         with self.checks.check("servers saw the canaries that were meant for them"):
             expect(any(TOKEN in (one.field("authorization") or "") for one in self.proxy.seen))

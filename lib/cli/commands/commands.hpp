@@ -15,10 +15,11 @@ namespace hfhub::cli {
 struct Context {
     Output output;
     std::string token;
+    bool trace = false;
     std::function<int()> run;
 };
 
-/// Adds --token, --format, --json and --quiet.
+/// Adds --token, --format, --json, --quiet and --trace.
 void add_common_options(CLI::App& command, Context& context);
 
 // One file per group of commands; each adds its commands to the application.
