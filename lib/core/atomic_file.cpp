@@ -76,29 +76,35 @@ std::string random_suffix() {
     return text;
 }
 
-fs::path temporary_in(const fs::path& folder, const fs::path& path) {
-    return folder / name_with_suffix(path.filename().string(), random_suffix());
+PathBeneath temporary_in(const PathBeneath& folder, const PathBeneath& place) {
+    return folder / name_with_suffix(place.path().filename().string(), random_suffix());
 }
 
-fs::path temporary_beside(const fs::path& path) { return temporary_in(path.parent_path(), path); }
+PathBeneath temporary_beside(const PathBeneath& place) { return temporary_in(place.parent_path(), place); }
 
 /// Deletes a temporary file unless it got its final name.
 class Removal {
   public:
-    explicit Removal(fs::path path) : path_(std::move(path)) {}
+    explicit Removal(PathBeneath place) : place_(std::move(place)) {}
     Removal(const Removal&) = delete;
     Removal& operator=(const Removal&) = delete;
     ~Removal() {
-        if (!path_.empty()) ::unlink(path_.c_str());
+        if (!place_.empty()) remove_file(place_);
     }
-    void dismiss() { path_.clear(); }
+    void dismiss() { place_ = {}; }
 
   private:
-    fs::path path_;
+    PathBeneath place_;
 };
 
-void rename_over(const fs::path& from, const fs::path& to) {
-    if (::rename(from.c_str(), to.c_str()) != 0) fail("write", to);
+/// As rename(2).
+int rename_at(const PathBeneath& from, const PathBeneath& to) {
+    const NameInFolder old_name(from), new_name(to);
+    return ::renameat(old_name.folder(), old_name.name(), new_name.folder(), new_name.name());
+}
+
+void rename_over(const PathBeneath& from, const PathBeneath& to) {
+    if (rename_at(from, to) != 0) fail("write", to.path());
 }
 
 /// A rename lasts through a power cut only once the folder is on the disk. Some file systems cannot do that: no error.
@@ -206,17 +212,17 @@ std::optional<std::string> read_file_if_exists(const fs::path& path, std::size_t
     return read_all(path, limit, true);
 }
 
-void write_file_atomically(const fs::path& path, std::string_view bytes, WriteOptions options) {
-    const fs::path& folder = options.temporary_folder;
-    const fs::path temporary = folder.empty() ? temporary_beside(path) : temporary_in(folder, path);
-    OutputFile file(temporary, OutputFile::Open::create_new, options.mode);
-    Removal removal(file.path());
+void write_file_atomically(const PathBeneath& path, std::string_view bytes, WriteOptions options) {
+    const PathBeneath& folder = options.temporary_folder;
+    OutputFile file(folder.empty() ? temporary_beside(path) : temporary_in(folder, path), OutputFile::Open::create_new,
+                    options.mode);
+    Removal removal(file.place());
     file.write_at(0, std::as_bytes(std::span(bytes)));
     if (options.sync) file.sync();
     file.close();
-    rename_over(file.path(), path);
+    rename_over(file.place(), path);
     removal.dismiss();
-    if (options.sync) sync_folder_of(path);
+    if (options.sync) sync_folder_of(path.path());
 }
 
 void write_secret_file(const fs::path& path, std::string_view bytes) {
@@ -231,41 +237,35 @@ void write_secret_file(const fs::path& path, std::string_view bytes) {
     write_file_atomically(path, bytes, {.mode = 0600, .sync = true});
 }
 
-void make_directories(const fs::path& path) {
-    if (path.empty()) return;
-    std::error_code error;
-    fs::create_directories(path, error);
-    if (error) throw FileError("create", path, error);
-    if (!fs::is_directory(path, error)) fail("create", path, ENOTDIR);
-}
-
-void copy_file_atomically(const fs::path& from, const fs::path& to) {
+void copy_file_atomically(const fs::path& from, const PathBeneath& to) {
     FileCopy copy(from, to);
     while (copy.step(copied_at_once)) {
     }
 }
 
-void move_file(const fs::path& from, const fs::path& to) {
-    if (::rename(from.c_str(), to.c_str()) == 0) return;
-    if (errno != EXDEV) fail("move " + from.string() + " to", to);
-    copy_file_atomically(from, to);
-    if (::unlink(from.c_str()) != 0) fail("delete", from);
+void move_file(const PathBeneath& from, const PathBeneath& to) {
+    if (rename_at(from, to) == 0) return;
+    if (errno != EXDEV) fail("move " + from.path().string() + " to", to.path());
+    copy_file_atomically(from.path(), to);
+    const NameInFolder old_name(from);
+    if (::unlinkat(old_name.folder(), old_name.name(), 0) != 0) fail("delete", from.path());
 }
 
-bool try_symlink(const fs::path& target, const fs::path& link, MakeLink make_link) {
-    const auto link_folder = absolute_path(link).parent_path();
+bool try_symlink(const fs::path& target, const PathBeneath& link, MakeLink make_link) {
+    const auto link_folder = absolute_path(link.path()).parent_path();
     const auto relative = absolute_path(target).lexically_relative(link_folder);
     std::error_code error;
-    if (fs::is_symlink(link, error) && fs::read_symlink(link, error) == relative) return true;
+    if (fs::is_symlink(link.path(), error) && fs::read_symlink(link.path(), error) == relative) return true;
 
-    if (!make_link) make_link = ::symlink;
+    if (!make_link) make_link = ::symlinkat;
     const auto temporary = temporary_beside(link);
-    if (make_link(relative.c_str(), link.c_str()) == 0) return true;
+    const NameInFolder at(link), temporary_at(temporary);
+    if (make_link(relative.c_str(), at.folder(), at.name()) == 0) return true;
     const bool replaces = errno == EEXIST;
-    if (!replaces || make_link(relative.c_str(), temporary.c_str()) != 0) {
+    if (!replaces || make_link(relative.c_str(), temporary_at.folder(), temporary_at.name()) != 0) {
         const int reason = errno;
         if (links_unsupported(reason) && ::access(link_folder.c_str(), W_OK) == 0) return false;
-        fail("link", link, reason);
+        fail("link", link.path(), reason);
     }
     Removal removal(temporary);
     rename_over(temporary, link);
@@ -296,21 +296,22 @@ std::size_t InputFile::read_at(std::uint64_t offset, std::span<std::byte> bytes)
     return read_some(descriptor_, path_, offset, bytes);
 }
 
-OutputFile::OutputFile(fs::path path, Open how, unsigned mode) : path_(std::move(path)) {
+OutputFile::OutputFile(PathBeneath place, Open how, unsigned mode) : place_(std::move(place)) {
     const int flags = O_RDWR | O_CLOEXEC | flags_of(how);
-    descriptor_ = retried([&] { return ::open(path_.c_str(), flags, mode); });
-    if (descriptor_ < 0) fail(how == Open::existing ? "open" : "create", path_);
+    const NameInFolder at(place_);
+    descriptor_ = retried([&] { return ::openat(at.folder(), at.name(), flags, mode); });
+    if (descriptor_ < 0) fail(how == Open::existing ? "open" : "create", path());
     struct stat status{};
     if (how != Open::existing || (::fstat(descriptor_, &status) == 0 && to_identity(status).plain())) return;
     ::close(std::exchange(descriptor_, -1));
-    fail("write", path_, EPERM);
+    fail("write", path(), EPERM);
 }
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
-    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+    : place_(std::move(other.place_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
-    std::swap(path_, other.path_);
+    std::swap(place_, other.place_);
     std::swap(descriptor_, other.descriptor_);
     return *this;
 }
@@ -323,14 +324,14 @@ void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes
     while (!bytes.empty()) {
         const auto done =
             retried([&] { return ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
-        if (done < 0) fail("write", path_);
+        if (done < 0) fail("write", path());
         offset += static_cast<std::uint64_t>(done);
         bytes = bytes.subspan(static_cast<std::size_t>(done));
     }
 }
 
 std::size_t OutputFile::read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
-    return read_some(descriptor_, path_, offset, bytes);
+    return read_some(descriptor_, path(), offset, bytes);
 }
 
 std::uint64_t OutputFile::copy_at(std::uint64_t offset, const InputFile& source, std::uint64_t bytes) {
@@ -344,26 +345,26 @@ std::uint64_t OutputFile::copy_at(std::uint64_t offset, const InputFile& source,
 
 FileIdentity OutputFile::identity() const {
     struct stat status{};
-    if (::fstat(descriptor_, &status) != 0) fail("examine", path_);
+    if (::fstat(descriptor_, &status) != 0) fail("examine", path());
     return to_identity(status);
 }
 
-void OutputFile::move_to(fs::path path) {
-    rename_over(path_, path);
-    path_ = std::move(path);
+void OutputFile::move_to(PathBeneath place) {
+    rename_over(place_, place);
+    place_ = std::move(place);
 }
 
 bool OutputFile::is_named() const {
-    const auto named = identity_of(path_);
+    const auto named = identity_of(path());
     return named && named->same_file(identity());
 }
 
 void OutputFile::truncate(std::uint64_t size) {
-    if (retried([&] { return ::ftruncate(descriptor_, static_cast<off_t>(size)); }) != 0) fail("resize", path_);
+    if (retried([&] { return ::ftruncate(descriptor_, static_cast<off_t>(size)); }) != 0) fail("resize", path());
 }
 
 void OutputFile::sync() {
-    if (retried([&] { return ::fdatasync(descriptor_); }) != 0) fail("write", path_);
+    if (retried([&] { return ::fdatasync(descriptor_); }) != 0) fail("write", path());
 }
 
 void OutputFile::begin_sync([[maybe_unused]] std::uint64_t offset,
@@ -377,16 +378,16 @@ void OutputFile::begin_sync([[maybe_unused]] std::uint64_t offset,
 void OutputFile::close() {
     const int descriptor = std::exchange(descriptor_, -1);
     // After EINTR the descriptor is closed on Linux: a second close could hit another file's.
-    if (descriptor >= 0 && ::close(descriptor) != 0 && errno != EINTR) fail("write", path_);
+    if (descriptor >= 0 && ::close(descriptor) != 0 && errno != EINTR) fail("write", path());
 }
 
-FileCopy::FileCopy(fs::path from, fs::path to, fs::path temporary)
+FileCopy::FileCopy(fs::path from, PathBeneath to, PathBeneath temporary)
     : source_(std::move(from)),
       to_(std::move(to)),
       copy_(temporary.empty() ? temporary_beside(to_) : std::move(temporary), OutputFile::Open::create_new) {}
 
 FileCopy::~FileCopy() {
-    if (!done_ && made_in_.is_this()) ::unlink(copy_.path().c_str());
+    if (!done_ && made_in_.is_this()) remove_file(copy_.place());
 }
 
 bool FileCopy::step(std::uint64_t bytes) {
@@ -395,7 +396,7 @@ bool FileCopy::step(std::uint64_t bytes) {
         if (copied == 0) {
             if (position_ >= synced_from) copy_.sync();
             copy_.close();
-            move_file(copy_.path(), to_);
+            move_file(copy_.place(), to_);
             done_ = true;
             return false;
         }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/fork.hpp"
+#include "core/path_beneath.hpp"
 
 #include <hfhub/error.hpp>
 
@@ -35,32 +36,29 @@ struct WriteOptions {
     unsigned mode = 0666;  ///< Less the umask, from the first moment on.
     bool sync = false;     ///< Whether content and name are on the disk, not only in its cache, when the call returns.
     /// Where the temporary file is; empty: beside the last one, where an interruption may leave it for all to see.
-    std::filesystem::path temporary_folder{};
+    PathBeneath temporary_folder{};
 };
 /// Writes a temporary file on the same file system and renames it into its folder, which must exist: readers see the
 /// former content or the new one, never a part. Throws FileError; then nothing has changed.
-void write_file_atomically(const std::filesystem::path& path, std::string_view bytes, WriteOptions options = {});
+void write_file_atomically(const PathBeneath& path, std::string_view bytes, WriteOptions options = {});
 
 /// As write_file_atomically for secrets: nobody but the owner can read the file at any time (0600), nor, once the call
 /// returns, enter its folder (0700), which is created where missing. A sticky folder such as /tmp keeps its mode.
 void write_secret_file(const std::filesystem::path& path, std::string_view bytes);
 
-/// Creates the folder and those above it; no error where it is there. Throws FileError.
-void make_directories(const std::filesystem::path& path);
-
 /// Moves a file over `to`, which readers see in its former or its new form; copies where `to` is on another file
 /// system. Throws FileError; then `from` is still there.
-void move_file(const std::filesystem::path& from, const std::filesystem::path& to);
+void move_file(const PathBeneath& from, const PathBeneath& to);
 /// Copies the content; `to` is as open to others as the umask allows, and appears complete or not at all. Throws
 /// FileError.
-void copy_file_atomically(const std::filesystem::path& from, const std::filesystem::path& to);
+void copy_file_atomically(const std::filesystem::path& from, const PathBeneath& to);
 
 /// Makes `link` a symbolic link to `target`, written relative to the link's folder; replaces what bears that name. An
 /// interruption leaves no other name behind unless something was to be replaced.
 /// False, with nothing changed, where the file system or the rights of the process allow no links: then copy or move.
-/// Throws FileError on any other failure. `make_link` stands in for symlink(2) in tests.
-using MakeLink = int (*)(const char* target, const char* link);
-bool try_symlink(const std::filesystem::path& target, const std::filesystem::path& link, MakeLink make_link = nullptr);
+/// Throws FileError on any other failure. `make_link` stands in for symlinkat(2) in tests.
+using MakeLink = int (*)(const char* target, int folder, const char* link);
+bool try_symlink(const std::filesystem::path& target, const PathBeneath& link, MakeLink make_link = nullptr);
 
 /// `name` with `suffix` behind it, cut (between UTF-8 characters) so that it is a valid name of at most 255 bytes.
 std::string name_with_suffix(std::string_view name, std::string_view suffix);
@@ -118,13 +116,14 @@ class OutputFile {
 
     OutputFile() = default;
     /// Throws FileError. `mode` is applied less the umask where the file is created.
-    OutputFile(std::filesystem::path path, Open how, unsigned mode = 0666);
+    OutputFile(PathBeneath place, Open how, unsigned mode = 0666);
     OutputFile(OutputFile&& other) noexcept;
     OutputFile& operator=(OutputFile&& other) noexcept;
     ~OutputFile();
 
     bool is_open() const noexcept { return descriptor_ >= 0; }
-    const std::filesystem::path& path() const noexcept { return path_; }
+    const std::filesystem::path& path() const noexcept { return place_.path(); }
+    const PathBeneath& place() const noexcept { return place_; }
 
     /// Writes all bytes. Throws FileError.
     void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
@@ -137,7 +136,7 @@ class OutputFile {
     FileIdentity identity() const;
     std::uint64_t size() const { return identity().size; }
     /// Gives it another name, in place of what bears that. Throws FileError; then it has its former name.
-    void move_to(std::filesystem::path path);
+    void move_to(PathBeneath place);
     /// Whether its path still names it: it may have been deleted, moved or replaced.
     bool is_named() const;
     void truncate(std::uint64_t size);
@@ -150,7 +149,7 @@ class OutputFile {
     void close();
 
   private:
-    std::filesystem::path path_;
+    PathBeneath place_;
     int descriptor_ = -1;
 };
 
@@ -158,7 +157,7 @@ class OutputFile {
 class FileCopy {
   public:
     /// `temporary` is the name until it is complete; empty: one beside the last one. Throws FileError.
-    FileCopy(std::filesystem::path from, std::filesystem::path to, std::filesystem::path temporary = {});
+    FileCopy(std::filesystem::path from, PathBeneath to, PathBeneath temporary = {});
     FileCopy(const FileCopy&) = delete;
     FileCopy& operator=(const FileCopy&) = delete;
     ~FileCopy();
@@ -168,7 +167,7 @@ class FileCopy {
 
   private:
     InputFile source_;
-    std::filesystem::path to_;
+    PathBeneath to_;
     OutputFile copy_;
     std::uint64_t position_ = 0;
     bool done_ = false;

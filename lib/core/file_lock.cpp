@@ -64,17 +64,28 @@ std::chrono::system_clock::time_point modified(const struct stat& status) {
         std::chrono::duration_cast<std::chrono::system_clock::duration>(since_epoch));
 }
 
-fs::path soft_lock_beside(const fs::path& lock_file) {
+PathBeneath soft_lock_beside(const PathBeneath& lock_file) {
     constexpr std::string_view suffix = ".soft";
-    const auto name = lock_file.filename().string();
+    const auto name = lock_file.path().filename().string();
     // A name too long for the suffix is replaced as a whole, since two long names may differ only at their ends.
     const bool fits = name.size() + suffix.size() <= 255;
-    return lock_file.parent_path() / ((fits ? name : sha256_hex(name)) + std::string(suffix));
+    return lock_file.with_filename((fits ? name : sha256_hex(name)) + std::string(suffix));
 }
 
-fs::path with_random_suffix(const fs::path& path) {
+PathBeneath with_random_suffix(const PathBeneath& place) {
     const std::string suffix = "." + std::to_string(std::random_device()());
-    return path.parent_path() / name_with_suffix(path.filename().string(), suffix);
+    return place.with_filename(name_with_suffix(place.path().filename().string(), suffix));
+}
+
+/// As open(2).
+int open_at(const PathBeneath& place, int flags, mode_t mode = 0) {
+    const NameInFolder at(place);
+    return ::openat(at.folder(), at.name(), flags, mode);
+}
+
+bool stamp(const PathBeneath& place) {
+    const NameInFolder at(place);
+    return ::utimensat(at.folder(), at.name(), nullptr, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /// Whether the path still names the open file: a lock on a deleted one binds nobody.
@@ -134,7 +145,7 @@ std::optional<std::int64_t> flock_holder(std::string_view locks, std::uint64_t d
     return std::nullopt;
 }
 
-FileLock::FileLock(fs::path lock_file, Flock flock, File file)
+FileLock::FileLock(PathBeneath lock_file, Flock flock, File file)
     : lock_file_(std::move(lock_file)),
       soft_file_(soft_lock_beside(lock_file_)),
       flock_(flock ? flock : ::flock),
@@ -163,18 +174,18 @@ bool FileLock::try_lock() {
 int FileLock::open_lock_file() const {
     const bool existing = file_ == File::existing;
     const int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-    int descriptor = ::open(lock_file_.c_str(), flags | O_RDWR | (existing ? 0 : O_CREAT), 0664);
-    if (descriptor < 0 && errno == EACCES) descriptor = ::open(lock_file_.c_str(), flags | O_RDONLY);
+    int descriptor = open_at(lock_file_, flags | O_RDWR | (existing ? 0 : O_CREAT), 0664);
+    if (descriptor < 0 && errno == EACCES) descriptor = open_at(lock_file_, flags | O_RDONLY);
     if (descriptor < 0) {
         if (existing && (errno == ENOENT || errno == ELOOP)) return -1;
-        throw FileError("lock", lock_file_, {errno, std::system_category()});
+        throw FileError("lock", path(), {errno, std::system_category()});
     }
     struct stat status{};
     const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
     if (regular && (!existing || status.st_nlink == 1)) return descriptor;
     ::close(descriptor);
     if (existing) return -1;
-    throw FileError("lock", lock_file_, std::make_error_code(std::errc::not_supported));
+    throw FileError("lock", path(), std::make_error_code(std::errc::not_supported));
 }
 
 FileLock::Attempt FileLock::try_flock() {
@@ -185,7 +196,7 @@ FileLock::Attempt FileLock::try_flock() {
         error = flock_(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
     } while (error == EINTR);
 
-    if (error == 0 && is_still_named(descriptor, lock_file_)) {
+    if (error == 0 && is_still_named(descriptor, path())) {
         // Others that wait tell by it since when.
         if (file_ == File::created) (void)::futimens(descriptor, nullptr);
         HeldDescriptors::add(descriptor);
@@ -198,27 +209,27 @@ FileLock::Attempt FileLock::try_flock() {
     if (error == 0) return Attempt::replaced;
     if (error == EWOULDBLOCK) return Attempt::busy;
     if (flock_unsupported(error)) return Attempt::unsupported;
-    throw FileError("lock", lock_file_, {error, std::system_category()});
+    throw FileError("lock", path(), {error, std::system_category()});
 }
 
 bool FileLock::try_soft_lock() {
     auto identity = new_identity();
     for (int tries = 0; tries < 2; ++tries) {
-        const int descriptor = ::open(soft_file_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0664);
+        const int descriptor = open_at(soft_file_, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0664);
         if (descriptor >= 0) {
             const auto written = ::write(descriptor, identity.data(), identity.size());
             const int error = errno;
             ::close(descriptor);
             if (written != static_cast<ssize_t>(identity.size())) {
-                ::unlink(soft_file_.c_str());
-                throw FileError("lock", soft_file_, {written < 0 ? error : ENOSPC, std::system_category()});
+                remove_file(soft_file_);
+                throw FileError("lock", soft_file_.path(), {written < 0 ? error : ENOSPC, std::system_category()});
             }
             identity_ = std::move(identity);
             taken_in_ = MadeInProcess();
             state_ = State::soft;
             return true;
         }
-        if (errno != EEXIST) throw FileError("lock", soft_file_, {errno, std::system_category()});
+        if (errno != EEXIST) throw FileError("lock", soft_file_.path(), {errno, std::system_category()});
         if (!break_if_stale()) return false;
     }
     return false;
@@ -228,16 +239,17 @@ bool FileLock::try_soft_lock() {
 /// rename somebody else may have taken it over, and a lock that is alive is put back.
 bool FileLock::break_if_stale() {
     struct stat status{};
-    if (::stat(soft_file_.c_str(), &status) != 0) return true;  // just released
-    const auto content = read_file_if_exists(soft_file_, max_soft_lock);
+    if (::stat(soft_file_.path().c_str(), &status) != 0) return true;  // just released
+    const auto content = read_file_if_exists(soft_file_.path(), max_soft_lock);
     if (!content) return true;
     if (!is_dead(parse_identity(*content)) && file_system_time() - modified(status) <= stale_after) return false;
 
     const auto aside = with_random_suffix(soft_file_);
-    if (::rename(soft_file_.c_str(), aside.c_str()) != 0) return true;
-    const bool same = read_file_if_exists(aside, max_soft_lock) == content;
-    if (!same) (void)!::link(aside.c_str(), soft_file_.c_str());
-    ::unlink(aside.c_str());
+    const NameInFolder at(soft_file_), aside_at(aside);
+    if (::renameat(at.folder(), at.name(), aside_at.folder(), aside_at.name()) != 0) return true;
+    const bool same = read_file_if_exists(aside.path(), max_soft_lock) == content;
+    if (!same) (void)!::linkat(aside_at.folder(), aside_at.name(), at.folder(), at.name(), 0);
+    remove_file(aside);
     return same;
 }
 
@@ -246,12 +258,12 @@ bool FileLock::break_if_stale() {
 std::chrono::system_clock::time_point FileLock::file_system_time() const {
     auto now = std::chrono::system_clock::now();
     const auto fresh = with_random_suffix(soft_file_);
-    const int descriptor = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const int descriptor = open_at(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (descriptor < 0) return now;
     struct stat status{};
     if (::fstat(descriptor, &status) == 0) now = modified(status);
     ::close(descriptor);
-    ::unlink(fresh.c_str());
+    remove_file(fresh);
     return now;
 }
 
@@ -265,7 +277,7 @@ void FileLock::unlock() noexcept {
         ::close(std::exchange(descriptor_, -1));
     } else if (state == State::soft) {
         try {
-            if (read_file_if_exists(soft_file_, max_soft_lock) == identity_) ::unlink(soft_file_.c_str());
+            if (read_file_if_exists(soft_file_.path(), max_soft_lock) == identity_) remove_file(soft_file_);
         } catch (const std::exception&) {
             // What cannot be read goes stale by itself.
         }
@@ -275,8 +287,8 @@ void FileLock::unlock() noexcept {
 bool FileLock::refresh() noexcept {
     if (state_ != State::soft || !taken_in_.is_this()) return owns_lock();
     try {
-        const bool own = read_file_if_exists(soft_file_, max_soft_lock) == identity_;
-        if (own && ::utimensat(AT_FDCWD, soft_file_.c_str(), nullptr, AT_SYMLINK_NOFOLLOW) == 0) return true;
+        const bool own = read_file_if_exists(soft_file_.path(), max_soft_lock) == identity_;
+        if (own && stamp(soft_file_)) return true;
         if (own) return true;  // not allowed to stamp it: others see its age, but it is still ours
     } catch (const std::exception&) {
         return true;  // the file system fails for now; that is no proof of a loss
@@ -288,12 +300,12 @@ bool FileLock::refresh() noexcept {
 std::optional<LockHolder> FileLock::holder() const {
     struct stat status{};
     LockHolder holder;
-    if (::stat(soft_file_.c_str(), &status) == 0) {
-        const auto content = read_file_if_exists(soft_file_, max_soft_lock);
+    if (::stat(soft_file_.path().c_str(), &status) == 0) {
+        const auto content = read_file_if_exists(soft_file_.path(), max_soft_lock);
         if (!content) return std::nullopt;
         holder = parse_identity(*content);
     } else {
-        if (::stat(lock_file_.c_str(), &status) != 0) return std::nullopt;
+        if (::stat(path().c_str(), &status) != 0) return std::nullopt;
         const auto locks = read_file_if_exists("/proc/locks", max_lock_list);
         const auto process = flock_holder(locks.value_or(""), status.st_dev, status.st_ino);
         if (!process) return std::nullopt;

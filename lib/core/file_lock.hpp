@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/fork.hpp"
+#include "core/path_beneath.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -39,7 +40,7 @@ class FileLock {
         existing,  ///< A file that holds something else than a lock: it must be there, plain, under no other name.
     };
 
-    explicit FileLock(std::filesystem::path lock_file, Flock flock = nullptr, File file = File::created);
+    explicit FileLock(PathBeneath lock_file, Flock flock = nullptr, File file = File::created);
     FileLock(const FileLock&) = delete;
     FileLock& operator=(const FileLock&) = delete;
     ~FileLock() { unlock(); }
@@ -57,7 +58,7 @@ class FileLock {
     bool is_soft() const noexcept { return state_ == State::soft; }
     /// As far as it can be told: of flock by the kernel's list of locks, which has those of this machine only.
     std::optional<LockHolder> holder() const;
-    const std::filesystem::path& path() const noexcept { return lock_file_; }
+    const std::filesystem::path& path() const noexcept { return lock_file_.path(); }
 
   private:
     enum class State : std::uint8_t { open, flock, soft };
@@ -68,8 +69,8 @@ class FileLock {
     bool break_if_stale();
     std::chrono::system_clock::time_point file_system_time() const;
 
-    std::filesystem::path lock_file_;
-    std::filesystem::path soft_file_;
+    PathBeneath lock_file_;
+    PathBeneath soft_file_;
     Flock flock_;
     File file_;
     State state_ = State::open;

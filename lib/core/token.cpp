@@ -13,10 +13,14 @@ constexpr std::size_t max_token_file = 65536;
 std::optional<std::string> clean_token(std::string_view text) {
     std::string token(text);
     std::erase_if(token, [](char c) { return c == '\r' || c == '\n'; });
-    constexpr std::string_view blanks = " \t\v\f";
-    const auto begin = token.find_first_not_of(blanks);
-    if (begin == std::string::npos) return std::nullopt;
-    return token.substr(begin, token.find_last_not_of(blanks) - begin + 1);
+    return trimmed_token(token);
+}
+
+std::optional<std::string> trimmed_token(std::string_view text) {
+    constexpr std::string_view blanks = " \t\v\f\r\n";
+    const auto begin = text.find_first_not_of(blanks);
+    if (begin == std::string_view::npos) return std::nullopt;
+    return std::string(text.substr(begin, text.find_last_not_of(blanks) - begin + 1));
 }
 
 std::optional<std::string> active_token(const Environment& environment) {

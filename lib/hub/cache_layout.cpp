@@ -132,8 +132,9 @@ std::string repo_folder_name(std::string_view repo_type, std::string_view repo_i
 RepoCache::RepoCache(std::filesystem::path cache_dir, std::string_view repo_type, std::string_view repo_id)
     : cache_dir_(std::move(cache_dir)), folder_(cache_dir_ / repo_folder_name(repo_type, repo_id)) {}
 
-std::filesystem::path RepoCache::lock(std::string_view etag) const {
-    return cache_dir_ / ".locks" / folder_.filename() / (std::string(etag) + ".lock");
+PathBeneath RepoCache::lock(std::string_view etag) const {
+    const std::filesystem::path locks = cache_dir_ / ".locks";
+    return {locks, locks / folder_.filename() / (std::string(etag) + ".lock")};
 }
 
 }  // namespace hfhub::hub

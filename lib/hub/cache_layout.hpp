@@ -2,6 +2,8 @@
 
 // Names and paths of the cache, and which names may become paths at all. No I/O.
 
+#include "core/path_beneath.hpp"
+
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -50,7 +52,10 @@ class RepoCache {
     std::filesystem::path no_exist(std::string_view commit, std::string_view filename) const {
         return folder_ / ".no_exist" / commit / filename;
     }
-    std::filesystem::path lock(std::string_view etag) const;
+    PathBeneath lock(std::string_view etag) const;
+
+    /// For changes, which are to stay in the repository's folder.
+    PathBeneath inside(std::filesystem::path path) const { return {folder_, std::move(path)}; }
 
   private:
     std::filesystem::path cache_dir_, folder_;

@@ -41,19 +41,6 @@ fs::path resolved_folder(std::string_view text) {
     return resolved;
 }
 
-void require_below(const fs::path& folder, const fs::path& root) {
-    const auto real_path = [](const fs::path& path) {
-        std::error_code error;
-        fs::path real = fs::weakly_canonical(path, error);
-        if (error) throw FileError("use the folder", path, error);
-        return real;
-    };
-    const fs::path real = real_path(folder), real_root = real_path(root);
-    if (std::mismatch(real_root.begin(), real_root.end(), real.begin(), real.end()).first == real_root.end()) return;
-    throw IoError("cannot write below " + folder.string() + ": a link in it leads out of " + root.string() +
-                  "; delete the link");
-}
-
 bool file_exists_at(const fs::path& path) noexcept {
     std::error_code error;
     return fs::exists(path, error);
@@ -88,11 +75,10 @@ std::optional<std::string> read_ref(const RepoCache& cache, std::string_view rev
 void write_ref(const RepoCache& cache, std::string_view revision, std::string_view commit) noexcept {
     try {
         if (revision == commit || read_ref(cache, revision) == commit) return;
-        const fs::path path = cache.ref(revision);
-        require_below(path.parent_path(), cache.folder());
+        const PathBeneath path = cache.inside(cache.ref(revision));
         make_directories(path.parent_path());
         // A name below refs/ is a ref for whoever lists them, so an interruption may leave none that is temporary.
-        write_file_atomically(path, commit, {.sync = true, .temporary_folder = cache.folder()});
+        write_file_atomically(path, commit, {.sync = true, .temporary_folder = cache.inside(cache.folder())});
     } catch (const std::exception& error) {
         log(LogLevel::info, std::string("could not remember the commit of a revision: ") + error.what());
     }
@@ -100,26 +86,25 @@ void write_ref(const RepoCache& cache, std::string_view revision, std::string_vi
 
 void write_no_exist(const RepoCache& cache, std::string_view commit, std::string_view filename) noexcept {
     try {
-        const fs::path path = cache.no_exist(commit, filename);
-        if (file_exists_at(path)) return;
-        require_below(path.parent_path(), cache.folder());
+        const PathBeneath path = cache.inside(cache.no_exist(commit, filename));
+        if (file_exists_at(path.path())) return;
         make_directories(path.parent_path());
-        write_file_atomically(path, "", {.temporary_folder = cache.folder()});
+        write_file_atomically(path, "", {.temporary_folder = cache.inside(cache.folder())});
     } catch (const std::exception& error) {
         log(LogLevel::warning, std::string("could not remember that a file does not exist: ") + error.what());
     }
 }
 
-void write_cachedir_tag(const fs::path& folder) noexcept {
+void write_cachedir_tag(const PathBeneath& folder) noexcept {
     try {
-        const fs::path path = folder / "CACHEDIR.TAG";
-        if (!file_exists_at(path)) write_file_atomically(path, cachedir_tag);
+        const PathBeneath path = folder / "CACHEDIR.TAG";
+        if (!file_exists_at(path.path())) write_file_atomically(path, cachedir_tag);
     } catch (const std::exception&) {
         // Only backups become larger.
     }
 }
 
-bool link_pointer(const fs::path& blob, const fs::path& pointer, bool links) {
+bool link_pointer(const fs::path& blob, const PathBeneath& pointer, bool links) {
     make_directories(pointer.parent_path());
     return links && try_symlink(blob, pointer);
 }

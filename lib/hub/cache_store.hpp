@@ -2,6 +2,7 @@
 
 // The cache on the disk. All of these block: they belong on a worker.
 
+#include "core/path_beneath.hpp"
 #include "hub/cache_layout.hpp"
 
 #include <hfhub/hub/download.hpp>
@@ -16,9 +17,6 @@ namespace hfhub::hub {
 
 /// The folder that the text means: absolute, "~/" replaced, links resolved as far as it exists.
 std::filesystem::path resolved_folder(std::string_view text);
-
-/// Throws IoError where links lead the folder, as far as it is there, out of `root`.
-void require_below(const std::filesystem::path& folder, const std::filesystem::path& root);
 
 bool file_exists_at(const std::filesystem::path& path) noexcept;
 /// Of a file, be it behind a link; nothing where there is none.
@@ -38,10 +36,10 @@ void write_ref(const RepoCache& cache, std::string_view revision, std::string_vi
 void write_no_exist(const RepoCache& cache, std::string_view commit, std::string_view filename) noexcept;
 
 /// Marks a folder as a cache for backup tools, unless it is marked; failures do not matter.
-void write_cachedir_tag(const std::filesystem::path& folder) noexcept;
+void write_cachedir_tag(const PathBeneath& folder) noexcept;
 
 /// Puts a blob under a file name by a link; false where there are none to be had. Throws FileError.
-bool link_pointer(const std::filesystem::path& blob, const std::filesystem::path& pointer, bool links);
+bool link_pointer(const std::filesystem::path& blob, const PathBeneath& pointer, bool links);
 
 /// What the cache knows of a file at a revision.
 CachedFile find_cached(const RepoCache& cache, std::string_view revision, std::string_view filename);

@@ -37,6 +37,13 @@ std::string user_agent_of(const SessionOptions& options, const Client::Settings&
     return text;
 }
 
+ProtocolError downgrade(const Url& url) {
+    ProtocolError error = ProtocolError::lasting(
+        "the address that the Hub's answer names is not used: it leads from https to unprotected http");
+    error.at(url.redacted());
+    return error;
+}
+
 bool has_line_end(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != text.npos; }
 
 }  // namespace
@@ -91,10 +98,10 @@ Client Client::within(std::chrono::milliseconds limit) const {
 
 std::optional<std::string> Client::token(Token choice) const {
     const Settings& own = shared_->settings;
-    if (choice.kind() == Token::Kind::given) return clean_token(choice.text());
+    if (choice.kind() == Token::Kind::given) return trimmed_token(choice.text());
     if (choice.kind() == Token::Kind::anonymous) return std::nullopt;
     if (choice.kind() == Token::Kind::implicit) {
-        if (own.token_kind == Token::Kind::given) return clean_token(own.token);
+        if (own.token_kind == Token::Kind::given) return trimmed_token(own.token);
         if (own.token_kind == Token::Kind::anonymous) return std::nullopt;
     }
     const bool required = choice.kind() == Token::Kind::required || own.token_kind == Token::Kind::required;
@@ -136,7 +143,9 @@ http::Request Client::prepared(http::Method method, Url url, Token token, NamedB
     request.deadline = deadline_;
     request.headers.add("user-agent", shared_->user_agent);
     const bool named = by == NamedBy::user;
-    const bool trusted = may_have_hub_token(Url::parse(endpoint()), request.url, by);
+    const Url home = Url::parse(endpoint());
+    if (by == NamedBy::server && is_downgrade(home, request.url)) throw downgrade(request.url);
+    const bool trusted = may_have_hub_token(home, request.url, by);
     for (const auto& [name, value] : shared_->settings.headers) {
         if (trusted || named || !http::is_credential_field(name)) request.headers.set(name, value);
     }

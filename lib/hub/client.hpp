@@ -61,7 +61,8 @@ class Client {
     /// A request to `path` (percent-encoded, beginning with '/') below the endpoint, with user agent, the client's
     /// header fields and the authorization that `token` chooses. Throws LocalTokenNotFoundError, InvalidArgumentError.
     http::Request request(http::Method method, std::string_view path, Token token = {}) const;
-    /// The same for a whole URL: authorization and other secrets go only where may_have_hub_token allows it.
+    /// The same for a whole URL: authorization and other secrets go only where may_have_hub_token allows it. Throws
+    /// ProtocolError where a server's URL is_downgrade.
     http::Request request_url(http::Method method, std::string_view url, Token token = {},
                               NamedBy by = NamedBy::server) const;
     /// The same for a URL that the user named: what he gives with it, a `given` token and the client's header fields,

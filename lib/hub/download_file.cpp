@@ -32,6 +32,16 @@ std::optional<std::uint64_t> believed_size(const HfFileMetadata& metadata) {
     return metadata.size;
 }
 
+/// Throws FileMetadataError for what is no URL.
+Url location_of(const HfFileMetadata& metadata, const std::string& asked) {
+    try {
+        return Url::parse(metadata.location);
+    } catch (const InvalidArgumentError& error) {
+        throw FileMetadataError("the answer for " + asked +
+                                " says that the file is where nothing can be fetched: " + error.what());
+    }
+}
+
 FileDescription describe(HfFileMetadata metadata, const std::string& url) {
     const std::string asked = Url::parse(url).redacted();
     if (!metadata.commit_hash || !is_path_token(*metadata.commit_hash)) {
@@ -50,7 +60,7 @@ FileDescription describe(HfFileMetadata metadata, const std::string& url) {
     file.source.url = url;
     // A file in Xet storage has another address for each reader, which the Hub gives anew.
     if (!metadata.xet_file_data && metadata.location != url) {
-        file.source.on_hub = http::may_send_credentials(Url::parse(url), Url::parse(metadata.location));
+        file.source.on_hub = http::may_send_credentials(Url::parse(url), location_of(metadata, asked));
         file.source.url = std::move(metadata.location);
     }
     return file;

@@ -4,7 +4,6 @@
 #include "hub/download.hpp"
 #include "hub/part_file.hpp"
 
-#include <filesystem>
 #include <memory>
 
 namespace hfhub::hub {
@@ -24,7 +23,7 @@ class DownloadJob {
     virtual ~DownloadJob() = default;
 
     /// What keeps others from doing the same.
-    virtual std::filesystem::path lock(const FileDescription& file) const = 0;
+    virtual PathBeneath lock(const FileDescription& file) const = 0;
     /// With the lock held, under which others may have changed everything.
     virtual ByteSource begin(const FileDescription& file) const = 0;
     /// With the lock held; `part` is whole, or null where begin() gave none. A copy has been made.

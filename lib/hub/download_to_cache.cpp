@@ -65,17 +65,17 @@ class CacheJob final : public DownloadJob {
         write_ref(cache_, request->revision, commit);
     }
 
-    fs::path lock(const FileDescription& file) const override { return cache_.lock(file.etag); }
+    PathBeneath lock(const FileDescription& file) const override { return cache_.lock(file.etag); }
 
     ByteSource begin(const FileDescription& file) const override {
         ByteSource source;
-        require_below(pointer_at(file.commit_hash).parent_path(), cache_.folder());
-        make_directories(cache_.blobs());
-        make_directories(pointer_at(file.commit_hash).parent_path());
+        const PathBeneath blobs = cache_.inside(cache_.blobs()), pointer = cache_.inside(pointer_at(file.commit_hash));
+        make_directories(blobs);
+        make_directories(pointer.parent_path());
         write_cachedir_tag(cache_.cache_dir());
         // A branch whose former commit has the file means that one until the new file is there.
         if (!last_known()) write_ref(cache_, request->revision, file.commit_hash);
-        const fs::path blob = cache_.blob(file.etag), pointer = pointer_at(file.commit_hash);
+        const fs::path blob = cache_.blob(file.etag);
         switch (step(file)) {
             case CacheStep::use:
                 break;
@@ -83,7 +83,7 @@ class CacheJob final : public DownloadJob {
                 if (!link_pointer(blob, pointer, links_)) source.copy = copy_of(blob, pointer, file);
                 break;
             case CacheStep::download:
-                source.part = std::make_shared<PartFile>(cache_.blobs(), file.etag, part_content(*request, file),
+                source.part = std::make_shared<PartFile>(blobs, file.etag, part_content(*request, file),
                                                          !request->force_download);
         }
         return source;
@@ -93,16 +93,18 @@ class CacheJob final : public DownloadJob {
         if (part) {
             publish(file, *part);
         } else {
-            delete_left_parts(find_left_parts(cache_.blobs(), file.etag), std::chrono::system_clock::now());
+            delete_left_parts(find_left_parts(cache_.inside(cache_.blobs()), file.etag),
+                              std::chrono::system_clock::now());
         }
         write_ref(cache_, request->revision, file.commit_hash);
     }
 
   private:
     /// Whatever an interruption leaves of it is a part like others.
-    std::shared_ptr<FileCopy> copy_of(const fs::path& blob, const fs::path& pointer,
+    std::shared_ptr<FileCopy> copy_of(const fs::path& blob, const PathBeneath& pointer,
                                       const FileDescription& file) const {
-        return std::make_shared<FileCopy>(blob, pointer, cache_.blobs() / new_part_name(file.etag));
+        const PathBeneath part = cache_.inside(cache_.blobs() / new_part_name(file.etag));
+        return std::make_shared<FileCopy>(blob, pointer, part);
     }
 
     fs::path pointer_at(const std::string& commit) const { return cache_.pointer(commit, request->filename); }
@@ -119,12 +121,13 @@ class CacheJob final : public DownloadJob {
     }
 
     void publish(const FileDescription& file, PartFile& part) const {
-        const fs::path blob = cache_.blob(file.etag), pointer = pointer_at(file.commit_hash);
+        const PathBeneath blob = cache_.inside(cache_.blob(file.etag));
+        const PathBeneath pointer = cache_.inside(pointer_at(file.commit_hash));
         part.publish(blob);
         std::error_code error;
         // A link shows the new blob already; a file of its own, where links are not to be had, does not.
-        if (fs::is_symlink(pointer, error) && file_exists_at(pointer)) return;
-        if (!link_pointer(blob, pointer, links_)) move_file(blob, pointer);
+        if (fs::is_symlink(pointer.path(), error) && file_exists_at(pointer.path())) return;
+        if (!link_pointer(blob.path(), pointer, links_)) move_file(blob, pointer);
     }
 
     RepoCache cache_;

@@ -49,20 +49,19 @@ class FolderJob final : public DownloadJob {
         : DownloadJob(std::move(wanted)),
           paths_(resolved_folder(request->local_dir), request->filename),
           cache_(resolved_folder(request->cache_dir), request->repo_type, request->repo_id) {
-        check_containment(paths_);
         try {
             prepare_local_folder(paths_);
         } catch (const FileError&) {
             // The folder may be read-only and hold the file; where it is to be written, that fails again.
         }
-        if (local_file_exists(paths_)) seen_ = identity_behind(paths_.file);
+        if (local_file_exists(paths_)) seen_ = identity_behind(paths_.file.path());
         metadata_ = read_local_metadata(paths_);
     }
 
-    const fs::path& path() const { return paths_.file; }
+    const fs::path& path() const { return paths_.file.path(); }
     bool have_file() const { return seen_.has_value(); }
 
-    LocalFile result() const { return {paths_.file, std::nullopt}; }
+    LocalFile result() const { return {path(), std::nullopt}; }
 
     /// The file, where it is known to be the wanted one or there is nothing better.
     LocalFile as_it_is() const {
@@ -91,14 +90,14 @@ class FolderJob final : public DownloadJob {
         try {
             FileLock lock(paths_.lock);
             if (!lock.try_lock()) return;  // who has it knows better
-            const auto now = identity_behind(paths_.file);
+            const auto now = identity_behind(path());
             if (now && now->same_content(*seen_)) write_local_metadata(paths_, file.commit_hash, file.etag);
         } catch (const std::exception& error) {
             log(LogLevel::info, std::string("could not remember the version of a file: ") + error.what());
         }
     }
 
-    fs::path lock(const FileDescription&) const override { return paths_.lock; }
+    PathBeneath lock(const FileDescription&) const override { return paths_.lock; }
 
     ByteSource begin(const FileDescription& file) const override {
         ByteSource source;
@@ -110,7 +109,7 @@ class FolderJob final : public DownloadJob {
         if (const auto cached = in_cache(file)) {
             forget_local_metadata(paths_);
             // Whatever an interruption leaves of it is a part like others.
-            const fs::path part = paths_.part_folder() / new_part_name(paths_.part_stem(file.etag));
+            const PathBeneath part = paths_.part_folder() / new_part_name(paths_.part_stem(file.etag));
             source.copy = std::make_shared<FileCopy>(*cached, paths_.file, part);
             return source;
         }
@@ -133,7 +132,7 @@ class FolderJob final : public DownloadJob {
   private:
     LocalFile preview(const std::string& commit, std::optional<std::uint64_t> size, bool cached,
                       bool will_download) const {
-        return {paths_.file, DryRunFileInfo{commit, size, request->filename, paths_.file, cached, will_download}};
+        return {path(), DryRunFileInfo{commit, size, request->filename, path(), cached, will_download}};
     }
 
     std::optional<fs::path> in_cache(const FileDescription& file) const {

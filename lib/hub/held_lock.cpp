@@ -25,7 +25,7 @@ std::string describe(const FileLock& lock) {
 
 }  // namespace
 
-awaitable<std::shared_ptr<FileLock>> hold_lock(Client client, std::filesystem::path path) {
+awaitable<std::shared_ptr<FileLock>> hold_lock(Client client, PathBeneath path) {
     const auto lock = std::make_shared<FileLock>(std::move(path));
     const auto begin = http::Clock::now();
     auto logged = begin;

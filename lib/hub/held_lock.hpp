@@ -3,13 +3,12 @@
 #include "core/file_lock.hpp"
 #include "hub/client.hpp"
 
-#include <filesystem>
 #include <memory>
 
 namespace hfhub::hub {
 
 /// Waits until the lock is ours; says so in the log every 10 s. Throws TimeoutError at the call's deadline,
 /// CancelledError, FileError.
-awaitable<std::shared_ptr<FileLock>> hold_lock(Client client, std::filesystem::path path);
+awaitable<std::shared_ptr<FileLock>> hold_lock(Client client, PathBeneath path);
 
 }  // namespace hfhub::hub

@@ -8,7 +8,6 @@
 #include "hub/cache_store.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -74,46 +73,41 @@ std::string format_local_metadata(const LocalMetadata& metadata) {
     return metadata.commit_hash + "\n" + metadata.etag + "\n" + time + "\n";
 }
 
-LocalPaths::LocalPaths(const fs::path& local_dir, std::string_view filename) : root(local_dir), file(root / filename) {
+LocalPaths::LocalPaths(const fs::path& local_dir, std::string_view filename)
+    : root(local_dir), file(root, root / filename) {
     const fs::path kept = root / ".cache" / "huggingface" / "download" / filename;
-    metadata = with_suffix(kept, ".metadata");
-    lock = with_suffix(kept, ".lock");
+    metadata = PathBeneath(root, with_suffix(kept, ".metadata"));
+    lock = PathBeneath(root, with_suffix(kept, ".lock"));
 }
 
 std::string LocalPaths::part_stem(std::string_view etag) const {
     Sha1 hash;
-    hash.update(metadata.filename().string());
+    hash.update(metadata.path().filename().string());
     return base64url_encode(hash.raw()) + "." + std::string(etag);
-}
-
-void check_containment(const LocalPaths& paths) {
-    require_below(paths.file.parent_path(), paths.root);
-    require_below(paths.root / ".cache" / "huggingface", paths.root);
-    require_below(paths.metadata.parent_path(), paths.root);
 }
 
 void prepare_local_folder(const LocalPaths& paths) {
     make_directories(paths.file.parent_path());
     make_directories(paths.metadata.parent_path());
-    const fs::path own = paths.root / ".cache" / "huggingface";
+    const PathBeneath own(paths.root, paths.root / ".cache" / "huggingface");
     write_cachedir_tag(own);
-    const fs::path ignore = own / ".gitignore";
-    if (!file_exists_at(ignore)) write_file_atomically(ignore, "*");
+    const PathBeneath ignore = own / ".gitignore";
+    if (!file_exists_at(ignore.path())) write_file_atomically(ignore, "*");
 }
 
 bool local_file_exists(const LocalPaths& paths) noexcept {
     std::error_code error;
-    return fs::is_regular_file(paths.file, error);
+    return fs::is_regular_file(paths.file.path(), error);
 }
 
 std::optional<LocalMetadata> read_local_metadata(const LocalPaths& paths) noexcept {
     try {
-        const auto text = read_file_if_exists(paths.metadata, max_metadata);
+        const auto text = read_file_if_exists(paths.metadata.path(), max_metadata);
         if (!text) return std::nullopt;
         auto metadata = parse_local_metadata(*text);
-        if (!metadata) throw IoError(paths.metadata.string() + " is damaged");
+        if (!metadata) throw IoError(paths.metadata.path().string() + " is damaged");
         // Some file systems stamp files with whole seconds only.
-        const auto changed = modified(paths.file);
+        const auto changed = modified(paths.file.path());
         if (!changed || *changed - 1 > metadata->timestamp) return std::nullopt;
         return metadata;
     } catch (const std::exception& error) {
@@ -122,7 +116,7 @@ std::optional<LocalMetadata> read_local_metadata(const LocalPaths& paths) noexce
     }
 }
 
-void forget_local_metadata(const LocalPaths& paths) noexcept { ::unlink(paths.metadata.c_str()); }
+void forget_local_metadata(const LocalPaths& paths) noexcept { remove_file(paths.metadata); }
 
 void write_local_metadata(const LocalPaths& paths, std::string_view commit_hash, std::string_view etag) {
     const LocalMetadata metadata{std::string(commit_hash), std::string(etag), now_in_seconds()};

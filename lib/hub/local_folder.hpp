@@ -3,6 +3,8 @@
 // A folder into which files are downloaded under their own names (local_dir), and what is remembered about them below
 // .cache/huggingface/download. Paths are computed without I/O; the rest blocks and belongs on a worker.
 
+#include "core/path_beneath.hpp"
+
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -25,20 +27,18 @@ std::string format_local_metadata(const LocalMetadata& metadata);
 struct LocalPaths {
     LocalPaths(const std::filesystem::path& local_dir, std::string_view filename);
 
-    std::filesystem::path root;      ///< local_dir.
-    std::filesystem::path file;      ///< Where the file goes.
-    std::filesystem::path metadata;  ///< What is remembered about it.
-    std::filesystem::path lock;
+    std::filesystem::path root;  ///< local_dir, which changes to the following do not leave.
+    PathBeneath file;            ///< Where the file goes.
+    PathBeneath metadata;        ///< What is remembered about it.
+    PathBeneath lock;
 
     /// Beginning of the names of temporary files, beside the metadata.
     std::string part_stem(std::string_view etag) const;
-    std::filesystem::path part_folder() const { return metadata.parent_path(); }
+    PathBeneath part_folder() const { return metadata.parent_path(); }
 };
 
-/// Throws IoError where a link inside the folder would lead the file, or what is remembered about it, out of it.
-void check_containment(const LocalPaths& paths);
-
-/// Makes the folders. Throws FileError.
+/// Makes the folders. Throws FileError, and IoError where a link inside local_dir would lead the file, or what is
+/// remembered about it, out of it.
 void prepare_local_folder(const LocalPaths& paths);
 
 bool local_file_exists(const LocalPaths& paths) noexcept;

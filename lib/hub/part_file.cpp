@@ -5,8 +5,6 @@
 #include "hub/part_name.hpp"
 #include "hub/part_search.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <vector>
 
@@ -22,7 +20,7 @@ constexpr std::uint64_t sync_step = std::uint64_t{16} << 20;
 constexpr std::size_t hash_block = std::size_t{1} << 20;
 
 /// The lock on a part that is there; nothing where another has it.
-std::unique_ptr<FileLock> lock_existing(const fs::path& part, const PartLocks& locks) {
+std::unique_ptr<FileLock> lock_existing(const PathBeneath& part, const PartLocks& locks) {
     auto lock = std::make_unique<FileLock>(part, locks.flock, FileLock::File::existing);
     if (!lock->try_lock()) return nullptr;
     return lock;
@@ -31,12 +29,12 @@ std::unique_ptr<FileLock> lock_existing(const fs::path& part, const PartLocks& l
 /// What the lock that is held shows of it; nothing where it has gone meanwhile.
 std::optional<FoundPart> examine(const LeftPart& left, const FileLock& lock, const PartLocks& locks,
                                  std::chrono::system_clock::time_point now) {
-    const auto identity = identity_of(left.path);
+    const auto identity = identity_of(left.place.path());
     if (!identity || !identity->plain()) return std::nullopt;
     FoundPart part;
     part.bytes = identity->size;
     part.from_this_host = left.from_this_host;
-    part.lock_excludes = lock.is_soft() || !lock_existing(left.path, locks);
+    part.lock_excludes = lock.is_soft() || !lock_existing(left.place, locks);
     part.idle = std::chrono::duration_cast<std::chrono::seconds>(now - identity->modified);
     return part;
 }
@@ -57,13 +55,13 @@ std::optional<std::uint64_t> free_space(const struct statvfs& status) noexcept {
     return std::uint64_t{status.f_bavail} * status.f_frsize;
 }
 
-std::vector<LeftPart> find_left_parts(const fs::path& folder, std::string_view stem) {
+std::vector<LeftPart> find_left_parts(const PathBeneath& folder, std::string_view stem) {
     std::vector<LeftPart> found;
-    for (const std::string& text : unfinished_names(folder)) {
+    for (const std::string& text : unfinished_names(folder.path())) {
         const PartName name = read_part_name(text, stem);
         if (!name.matches) continue;
-        fs::path part = folder / text;
-        const auto identity = identity_of(part);
+        PathBeneath part = folder / text;
+        const auto identity = identity_of(part.path());
         if (!identity || !identity->plain()) continue;
         found.push_back({std::move(part), name.from_this_host, identity->size});
     }
@@ -75,24 +73,24 @@ void delete_left_parts(const std::vector<LeftPart>& parts, std::chrono::system_c
                        PartLocks locks) noexcept {
     for (const LeftPart& left : parts) {
         try {
-            const auto lock = lock_existing(left.path, locks);
+            const auto lock = lock_existing(left.place, locks);
             if (!lock) continue;
             const auto part = examine(left, *lock, locks, now);
-            if (part && may_delete(*part)) ::unlink(left.path.c_str());
+            if (part && may_delete(*part)) remove_file(left.place);
         } catch (const std::exception&) {
             // They take room, no more.
         }
     }
 }
 
-PartFile::PartFile(const fs::path& folder, std::string_view stem, PartContent content, bool resume, PartLocks locks)
+PartFile::PartFile(const PathBeneath& folder, std::string_view stem, PartContent content, bool resume, PartLocks locks)
     : content_(std::move(content)), locks_(locks) {
     try {
         make(folder, stem);
         left_ = find_left_parts(folder, stem);
-        std::erase_if(left_, [this](const LeftPart& left) { return left.path == path(); });
+        std::erase_if(left_, [this](const LeftPart& left) { return left.place.path() == path(); });
         if (resume && is_hashable()) take_over();
-        check_space(folder);
+        check_space(folder.path());
         start_hash();
     } catch (...) {
         leave();
@@ -105,7 +103,7 @@ PartFile::~PartFile() { leave(); }
 void PartFile::leave() noexcept {
     if (published_ || lost_ || path().empty() || !made_in_.is_this()) return;
     if (!keep_ || position_ == 0 || !is_hashable()) {
-        ::unlink(path().c_str());
+        remove_file(file_.place());
     } else {
         forget_unfinished_names(path().parent_path());
     }
@@ -115,18 +113,18 @@ bool PartFile::is_hashable() const noexcept {
     return content_.verify_hash && (is_sha256(content_.etag) || is_git_sha1(content_.etag));
 }
 
-void PartFile::make(const fs::path& folder, std::string_view stem) {
+void PartFile::make(const PathBeneath& folder, std::string_view stem) {
     // Before it is locked, another process may look at it, and delete it as one that was left empty.
     for (int tries = 0; tries < most_makings; ++tries) {
         file_ = OutputFile(folder / new_part_name(stem), OutputFile::Open::create_new);
         made_at_ = file_.identity().modified;
         try {
-            lock_ = lock_existing(path(), locks_);
+            lock_ = lock_existing(file_.place(), locks_);
         } catch (const FileError&) {
             return;  // no locks here: others wait until the part looks abandoned
         }
         if (lock_) return;
-        ::unlink(path().c_str());
+        remove_file(file_.place());
     }
     throw FileError("lock", path(), std::make_error_code(std::errc::resource_unavailable_try_again));
 }
@@ -145,14 +143,14 @@ void PartFile::take_over() {
 
 /// Moves the other part over this one, which has a name that nobody else uses.
 bool PartFile::try_take_over(const LeftPart& left) {
-    auto lock = lock_existing(left.path, locks_);
+    auto lock = lock_existing(left.place, locks_);
     if (!lock) return false;
     const std::optional<FoundPart> part = examine(left, *lock, locks_, file_system_time());
     if (!part || !may_take_over(*part, content_.size)) return false;
     // A soft lock belongs to the name, flock to the file.
     if (lock->is_soft() && !lock_) return false;
-    OutputFile file(left.path, OutputFile::Open::existing);
-    file.move_to(path());
+    OutputFile file(left.place, OutputFile::Open::existing);
+    file.move_to(file_.place());
     file_ = std::move(file);
     if (!lock->is_soft()) lock_ = std::move(lock);
     position_ = part->bytes;
@@ -261,9 +259,9 @@ void PartFile::verify() {
                          content_.etag, got, path().string());
 }
 
-void PartFile::publish(const fs::path& target) {
+void PartFile::publish(const PathBeneath& target) {
     require_ownership();
-    const fs::path from = path();
+    const PathBeneath from = file_.place();
     if (position_ >= synced_from) file_.sync();
     file_.close();
     move_file(from, target);

@@ -61,12 +61,12 @@ struct PartLocks {
 
 /// An unfinished file that somebody has left.
 struct LeftPart {
-    std::filesystem::path path;
+    PathBeneath place;
     bool from_this_host = false;
     std::uint64_t bytes = 0;
 };
 /// Of one content, largest first.
-std::vector<LeftPart> find_left_parts(const std::filesystem::path& folder, std::string_view stem);
+std::vector<LeftPart> find_left_parts(const PathBeneath& folder, std::string_view stem);
 /// Deletes those that nobody is writing to.
 void delete_left_parts(const std::vector<LeftPart>& parts, std::chrono::system_clock::time_point now,
                        PartLocks locks = {}) noexcept;
@@ -75,7 +75,7 @@ class PartFile {
   public:
     /// Takes over a part of the same content, or makes one; `resume` false never takes over. Throws FileError, also
     /// where the content does not fit on the disk.
-    PartFile(const std::filesystem::path& folder, std::string_view stem, PartContent content, bool resume = true,
+    PartFile(const PathBeneath& folder, std::string_view stem, PartContent content, bool resume = true,
              PartLocks locks = {});
     PartFile(const PartFile&) = delete;
     PartFile& operator=(const PartFile&) = delete;
@@ -102,7 +102,7 @@ class PartFile {
     void verify();
     /// Gives the file its last name, under which it survives a power cut (see synced_from), and deletes what earlier
     /// transfers of the content have left. Throws FileError, and IoError where another process has taken the part over.
-    void publish(const std::filesystem::path& target);
+    void publish(const PathBeneath& target);
     /// The destructor will delete it, or not.
     void discard() noexcept { keep_ = false; }
 
@@ -113,7 +113,7 @@ class PartFile {
     void keep_alive();
 
   private:
-    void make(const std::filesystem::path& folder, std::string_view stem);
+    void make(const PathBeneath& folder, std::string_view stem);
     void take_over();
     bool try_take_over(const LeftPart& left);
     std::chrono::system_clock::time_point file_system_time() const;

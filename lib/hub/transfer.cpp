@@ -190,7 +190,7 @@ awaitable<void> Transfer::attempt() {
         case AnswerUse::changed:
             throw ContentChanged(request_.name + ": " + decision.reason);
         case AnswerUse::wrong:
-            throw IntegrityError(request_.name + ": " + decision.reason);
+            throw IntegrityError(request_.name + ": " + decision.reason + " (" + response.url.redacted() + ")");
         case AnswerUse::done:
             ended_ = true;
             co_return;

@@ -32,4 +32,6 @@ bool may_have_hub_token(const Url& endpoint, const Url& url, NamedBy by) noexcep
     return false;
 }
 
+bool is_downgrade(const Url& endpoint, const Url& url) noexcept { return endpoint.is_https() && !url.is_https(); }
+
 }  // namespace hfhub::hub

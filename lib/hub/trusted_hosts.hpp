@@ -22,4 +22,7 @@ enum class NamedBy : std::uint8_t {
 ///   anybody can run a server, and another endpoint's token is no business of huggingface.co.
 bool may_have_hub_token(const Url& endpoint, const Url& url, NamedBy by) noexcept;
 
+/// Whether an address that an answer of `endpoint` names would give up the protection of https.
+bool is_downgrade(const Url& endpoint, const Url& url) noexcept;
+
 }  // namespace hfhub::hub

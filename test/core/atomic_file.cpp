@@ -266,9 +266,9 @@ TEST_CASE("a new link has its name from the first moment on") {
     const TemporaryFolder folder;
     static std::vector<std::string> made;
     made.clear();
-    const MakeLink note = [](const char* target, const char* link) {
+    const MakeLink note = [](const char* target, int at, const char* link) {
         made.emplace_back(link);
-        return ::symlink(target, link);
+        return ::symlinkat(target, at, link);
     };
     CHECK(try_symlink(folder / "x", folder / "link", note));
     CHECK(made == std::vector<std::string>{folder / "link"});
@@ -288,12 +288,12 @@ TEST_CASE("a temporary file may be in another folder") {
 
 TEST_CASE("a file system without links is told from other failures") {
     const TemporaryFolder folder;
-    for (const MakeLink refuse : {+[](const char*, const char*) { return errno = EPERM, -1; },
-                                  +[](const char*, const char*) { return errno = ENOSYS, -1; },
-                                  +[](const char*, const char*) { return errno = EOPNOTSUPP, -1; }}) {
+    for (const MakeLink refuse : {+[](const char*, int, const char*) { return errno = EPERM, -1; },
+                                  +[](const char*, int, const char*) { return errno = ENOSYS, -1; },
+                                  +[](const char*, int, const char*) { return errno = EOPNOTSUPP, -1; }}) {
         CHECK(!try_symlink(folder / "x", folder / "link", refuse));
     }
-    const MakeLink full = [](const char*, const char*) { return errno = ENOSPC, -1; };
+    const MakeLink full = [](const char*, int, const char*) { return errno = ENOSPC, -1; };
     CHECK(code_of([&] { try_symlink(folder / "x", folder / "link", full); }) == ENOSPC);
     CHECK(entries_in(folder.path()) == 0);
 }

@@ -17,6 +17,12 @@ TEST_CASE("tokens lose line ends and outer blanks, and blank ones are none") {
     CHECK(!clean_token(" \r\n\t"));
 }
 
+TEST_CASE("what stands inside of a given token stays there, for whoever sends it to refuse") {
+    CHECK(trimmed_token(" \r\nhf_a\t\n") == "hf_a");
+    CHECK(trimmed_token("hf_a\r\nx: y\n") == "hf_a\r\nx: y");
+    CHECK(!trimmed_token(" \r\n\t"));
+}
+
 TEST_CASE("the environment's token wins over the file's") {
     const TemporaryFolder folder;
     Environment environment;

@@ -133,6 +133,6 @@ TEST_CASE("paths are those of huggingface_hub") {
     CHECK(cache.pointer("c0", "a/b.txt") == "/c/datasets--org--name/snapshots/c0/a/b.txt");
     CHECK(cache.ref("refs/pr/3") == "/c/datasets--org--name/refs/refs/pr/3");
     CHECK(cache.no_exist("c0", "a/b") == "/c/datasets--org--name/.no_exist/c0/a/b");
-    CHECK(cache.lock("e") == "/c/.locks/datasets--org--name/e.lock");
+    CHECK(cache.lock("e").path() == "/c/.locks/datasets--org--name/e.lock");
     CHECK(repo_folder_name("model", "gpt2") == "models--gpt2");
 }

@@ -66,3 +66,11 @@ TEST_CASE("where the Hub's token may go depends on the endpoint, the URL and who
         CHECK(may_have_hub_token(endpoint, url, NamedBy::user) == row.user);
     }
 }
+
+TEST_CASE("an answer of a protected endpoint leads to protected places only") {
+    CHECK(is_downgrade(Url::parse(hub_co), Url::parse("http://huggingface.co/x")));
+    CHECK(is_downgrade(Url::parse(own), Url::parse("http://cdn.test/x")));
+    CHECK(!is_downgrade(Url::parse(own), Url::parse("https://cdn.test/x")));
+    CHECK(!is_downgrade(Url::parse("http://hub.test"), Url::parse("https://cdn.test/x")));
+    CHECK(!is_downgrade(Url::parse("http://hub.test"), Url::parse("http://cdn.test/x")));
+}

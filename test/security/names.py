@@ -165,7 +165,7 @@ def planted_links():
              f"{notes}/download/sub/f.lock.soft", f"{notes}/download/sub/{stem}.{etag}.incomplete",
              f"{notes}/download/sub/{stem}.{etag}.01234567.incomplete"]
     cached = [f"{repo}/snapshots/{COMMIT}/sub", f"{repo}/snapshots/{COMMIT}", f"{repo}/snapshots", f"{repo}/refs",
-              f"{repo}/.no_exist", f"{repo}/.no_exist/{COMMIT}"]
+              f"{repo}/.no_exist", f"{repo}/.no_exist/{COMMIT}", f"{repo}/blobs", "home/hub/.locks/models--a--m"]
     cached_files = [f"{repo}/snapshots/{COMMIT}/g", f"{repo}/snapshots/{COMMIT}/sub/f", f"{repo}/refs/main",
                     f"{repo}/blobs/{etag}.incomplete", f"{repo}/blobs/{etag}.01234567.incomplete",
                     f"{repo}/blobs/{etag}", "home/hub/CACHEDIR.TAG", f"home/hub/.locks/models--a--m/{etag}.lock",
