@@ -9,6 +9,7 @@
 #include <deque>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace hfhub::http {
@@ -141,7 +142,7 @@ awaitable<void> Workers::submit(std::function<void()> work, bool detached, Limit
         const Wake wake = co_await job->event.wait(limit.at);
         limit.check(wake);
     }
-    if (job->error) std::rethrow_exception(job->error);
+    if (job->error) std::rethrow_exception(std::exchange(job->error, nullptr));
 }
 
 }  // namespace hfhub::http
