@@ -5,6 +5,7 @@
 #include "conformance/base_urls.hpp"
 #include "core/url.hpp"
 #include "http/session.hpp"
+#include "support/said.hpp"
 
 #include <hfhub/error.hpp>
 
@@ -301,6 +302,7 @@ int main(int argc, char** argv) {
                      "{\"error\": {\"type\", \"bases\", \"message\"}} or {\"unsupported\": \"why\"}.\n";
         return 2;
     }
+    test::write_down_what_is_said();
     for (std::string line; std::getline(std::cin, line);) {
         if (!line.empty()) std::cout << json::serialize(answer_to(line, async)) << std::endl;
     }

@@ -1,5 +1,7 @@
 #include "core/log.hpp"
 
+#include "core/base64.hpp"
+
 #include <doctest/doctest.h>
 
 #include <memory>
@@ -155,4 +157,11 @@ TEST_CASE("the oldest registered secrets are forgotten once there are too many")
     for (int i = 0; i < 256; ++i) register_secret("filler-" + std::to_string(100000 + i));
     CHECK(redact("CANARY-oldest") == "CANARY-oldest");
     CHECK(redact("filler-100000") == "***");
+}
+
+// For test/security/suite_canaries.py, which has to find it.
+TEST_CASE("a secret is planted in the log" * doctest::skip()) {
+    log(LogLevel::trace, "base64: " + base64_encode("Bearer hf_planted"));
+    log(LogLevel::trace, "escaped: %68%66%5f%70%6c%61%6e%74%65%64");
+    CHECK_THROWS([] { throw std::runtime_error("hf_planted"); }());
 }
