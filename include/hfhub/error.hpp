@@ -109,7 +109,8 @@ std::string_view to_string(TimeoutPhase phase) noexcept;
 
 class TimeoutError : public TransportError {
   public:
-    TimeoutError(TimeoutPhase phase, std::chrono::milliseconds limit);
+    /// `detail` follows what the phase and the limit say.
+    TimeoutError(TimeoutPhase phase, std::chrono::milliseconds limit, const std::string& detail = {});
     std::string_view type() const noexcept override { return "TimeoutError"; }
     TimeoutPhase phase;
     std::chrono::milliseconds limit;

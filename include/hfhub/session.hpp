@@ -72,7 +72,7 @@ struct SessionOptions {
     int max_attempts = 6;                            ///< Tries of a request in all.
     std::chrono::milliseconds backoff_base{1'000};   ///< Upper bound of the first wait between tries; doubles.
     std::chrono::milliseconds backoff_cap{8'000};    ///< Upper bound of every such wait.
-    std::size_t max_connections = 100;               ///< In all.
+    std::size_t max_connections = 100;               ///< In all; those of one host over HTTP/1.1: 7/8 of it.
     std::size_t max_idle_connections = 20;
     unsigned worker_threads = 4;  ///< For disk and hashing; made when first needed.
     Hooks hooks;

@@ -70,8 +70,8 @@ void TransportError::compose() {
     text_ += tries_text(attempts, waited);
 }
 
-TimeoutError::TimeoutError(TimeoutPhase phase, std::chrono::milliseconds limit)
-    : TransportError(timeout_message(phase, limit)), phase(phase), limit(limit) {
+TimeoutError::TimeoutError(TimeoutPhase phase, std::chrono::milliseconds limit, const std::string& detail)
+    : TransportError(timeout_message(phase, limit) + detail), phase(phase), limit(limit) {
     maybe_processed = phase != TimeoutPhase::pool && phase != TimeoutPhase::connect;
 }
 

@@ -305,6 +305,7 @@ RetryDecision Pipeline::after_failure(Request& request, Tries& tries, TransportE
     state.error = &error;
     if (was_refused(error)) ++state.refusals;
     if (was_turned_away(error)) ++state.turned_away;
+    if (was_unresolved(error)) ++state.unresolved;
     if (was_refused(error) || was_turned_away(error)) options_.counters->refused.add();
     state.body_replayable = replayable(request);
     const RetryMoment moment = this_moment();

@@ -1,9 +1,5 @@
-#include "http/pool.hpp"
-
-#include "core/log.hpp"
 #include "http/attempt_record.hpp"
-#include "http/h2_connection.hpp"
-#include "http/http1_connection.hpp"
+#include "http/pool_host.hpp"
 
 #include <algorithm>
 
@@ -17,6 +13,8 @@ namespace {
         std::rethrow_exception(error);
     } catch (const ProxyError& one) {
         throw ProxyError(one);
+    } catch (const UnresolvedHostError& one) {
+        throw UnresolvedHostError(one);
     } catch (const ConnectError& one) {
         throw ConnectError(one);
     } catch (const TimeoutError& one) {
@@ -26,61 +24,22 @@ namespace {
     }
 }
 
-// HTTP/2 without TLS is for the origin: a proxy that forwards is spoken to in HTTP/1.1.
-bool speaks_h2c(const Route& route, Http2 http2) {
-    return http2 == Http2::prior_knowledge && !route.target.is_https() && !route.forwards();
-}
-
-void trace(const Route& route, const Connection& connection, const ConnectionFacts& facts) {
-    if (!log_enabled(LogLevel::debug)) return;
-    const ConnectTimes& times = facts.times;
-    const auto took = [](const char* what, Clock::duration length) {
-        const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(length);
-        return what + std::to_string(whole.count()) + " ms";
-    };
-    std::string text = "connected to " + route.target.origin();
-    if (route.proxy) text += " through the proxy " + route.proxy->host_port();
-    text += " at " + facts.peer + " with " + std::string(to_string(connection.protocol()));
-    text += took(": look-up ", times.resolve) + took(", TCP ", times.connect);
-    if (route.proxy) text += took(", proxy ", times.proxy);
-    if (route.target.is_https()) text += took(", TLS ", times.tls);
-    log(LogLevel::debug, text);
-}
-
 }  // namespace
-
-struct Pool::Waiter : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
-    Waiter(Waits& waits, Milliseconds connect_limit) : event(waits), connect_limit(connect_limit) {}
-    Event event;
-    Milliseconds connect_limit;
-    std::exception_ptr error;
-};
-
-struct Pool::Host final : ConnectionObserver {
-    Host(Pool& pool, Route route) : pool(pool), route(std::move(route)) {}
-    void on_change(Connection& connection) override { pool.changed(*this, connection); }
-
-    Pool& pool;
-    Route route;
-    KnownProtocol known = KnownProtocol::unknown;
-    std::vector<std::shared_ptr<Connection>> connections;  // in the order in which they became free
-    std::size_t connecting = 0;
-    std::size_t expected_slots = 100;  // of an HTTP/2 connection, until it tells its limit; what the last one told
-    boost::intrusive::list<Waiter, boost::intrusive::constant_time_size<false>> waiters;
-};
 
 Pool::Pool(std::shared_ptr<Waits> waits, Connector& connector, PoolOptions options, Spawn spawn)
     : waits_(std::move(waits)),
       connector_(connector),
       options_(std::move(options)),
       spawn_(std::move(spawn)),
-      sweep_timer_(waits_->executor()) {}
+      sweep_timer_(waits_->executor()),
+      shortage_timer_(waits_->executor()) {}
 
 Pool::~Pool() { shutdown(); }
 
 void Pool::shutdown() {
     shut_down_ = true;
     sweep_timer_.cancel();
+    shortage_timer_.cancel();
     for (auto& [key, host] : hosts_) {
         const auto connections = std::exchange(host->connections, {});
         for (const auto& connection : connections) {
@@ -120,7 +79,7 @@ std::shared_ptr<Connection> Pool::try_acquire(const Request& request, bool fresh
 std::shared_ptr<Connection> Pool::use_spread(Host& host, Milliseconds limit) {
     look(host);
     const HostView view{host.known, views_, host.connecting, 0, count_open(), 0};
-    const auto plan = spread_plan(view, options_.limits);
+    const auto plan = spread_plan(view, limits());
     if (!plan) return nullptr;
     auto connection = host.connections[plan->index];
     if (connection->active() == 0 && !connection->alive()) return nullptr;
@@ -147,7 +106,7 @@ void Pool::look(const Host& host) {
 Plan Pool::plan(Host& host, std::size_t open_in_pool, std::size_t idle_elsewhere) {
     look(host);
     const HostView view{host.known, views_, host.connecting, host.waiters.size(), open_in_pool, idle_elsewhere};
-    return pool_plan(view, options_.limits);
+    return pool_plan(view, limits());
 }
 
 std::shared_ptr<Connection> Pool::use(Host& host) {
@@ -164,7 +123,7 @@ bool Pool::open_as_planned(Host& host, Milliseconds limit) {
     // What is open elsewhere is counted only where a connection is wanted at all.
     if (plan(host, 0, 0).action != PlanAction::open) return false;
     const std::size_t open = count_open();
-    const bool full = open >= options_.limits.connections;
+    const bool full = open >= limits().connections;
     const Plan next = plan(host, open, full && evict_one(&host) ? 1 : 0);
     if (next.action == PlanAction::wait) starved_ = true;
     if (next.action != PlanAction::open && next.action != PlanAction::open_after_eviction) return false;
@@ -201,97 +160,15 @@ awaitable<std::shared_ptr<Connection>> Pool::acquire(const Request& request) {
         if (waiter.is_linked()) wake = co_await waiter.event.wait(limit.at);
         if (waiter.is_linked()) waiter.unlink();
         if (waiter.error) rethrow_copy(waiter.error);
+        if (wake == Wake::timeout && limit.phase == TimeoutPhase::pool && shortage_) {
+            OutOfDescriptorsError error(*shortage_);
+            error.permanent = true;  // after so long another try would only lengthen the queue
+            throw error;
+        }
         limit.check(wake);
         auto connection = use(host);
         if (connection) co_return connection;
     }
-}
-
-awaitable<void> Pool::connect(Host& host, Milliseconds length) {
-    const std::weak_ptr<Pool*> guard = self_;
-    const Limit limit = limit_from_now(TimeoutPhase::connect, length, Clock::time_point::max());
-    ConnectTimes times;
-    std::unique_ptr<Stream> stream;
-    std::exception_ptr failure;
-    for (bool again = true; again;) {
-        again = false;
-        try {
-            Route route = host.route;
-            auto connecting = connector_.connect(std::move(route), limit, &times);
-            stream = co_await std::move(connecting);
-        } catch (const OutOfDescriptorsError&) {
-            again = true;
-            failure = std::current_exception();
-        } catch (const ConnectionLostError& error) {
-            const std::string text =
-                "the connection to " + host.route.target.host_port() + " broke while it was set up: " + error.what();
-            failure = std::make_exception_ptr(ConnectError(text));
-        } catch (...) {
-            failure = std::current_exception();
-        }
-        if (guard.expired()) co_return;
-        again = again && evict_one(nullptr);
-    }
-    --host.connecting;
-    try {
-        if (stream) {
-            add(host, std::move(stream), times);
-            co_return;
-        }
-    } catch (...) {
-        failure = std::current_exception();
-    }
-    connect_failed(host, failure);
-}
-
-void Pool::connect_failed(Host& host, const std::exception_ptr& failure) {
-    options_.counters->connects_failed.add();
-    // With other connections at work or under way the others may still be served; without, nobody in the queue can be.
-    const bool all = host.connections.empty() && host.connecting == 0;
-    for (Waiter& waiter : host.waiters) {
-        waiter.error = failure;
-        if (!all) break;
-    }
-    while (!host.waiters.empty() && host.waiters.front().error) {
-        Waiter& waiter = host.waiters.front();
-        host.waiters.pop_front();
-        waiter.event.notify();
-    }
-    wake(host);
-    serve_starved();
-}
-
-void Pool::add(Host& host, std::unique_ptr<Stream> stream, const ConnectTimes& times) {
-    if (shut_down_) return;
-    const Route& route = host.route;
-    auto facts = std::make_shared<ConnectionFacts>();
-    *facts = {stream->peer(), route.proxy ? route.proxy->host_port() : "", route.target.is_https(), stream->tls(),
-              times};
-    const bool http2 = stream->alpn() == "h2" || (route.offer_http2 && speaks_h2c(route, options_.http2));
-    host.known = http2 ? KnownProtocol::http2 : KnownProtocol::http1;
-    std::shared_ptr<Connection> connection;
-    if (http2) {
-        auto made = std::make_shared<H2Connection>(waits_, std::move(stream), host.expected_slots);
-        made->start();
-        connection = std::move(made);
-    } else {
-        std::string authorization;
-        if (route.forwards()) authorization = basic_credentials(*route.proxy);
-        connection =
-            std::make_shared<Http1Connection>(waits_, std::move(stream), route.forwards(), std::move(authorization));
-    }
-    // A server that turns away whom it has just let in would otherwise be asked again and again without a pause.
-    if (connection->closed()) {
-        throw ConnectError(route.target.host_port() + " closed the connection as soon as it was made");
-    }
-    options_.counters->opened.add();
-    connection->count_in(options_.counters);
-    trace(route, *connection, *facts);
-    connection->facts = std::move(facts);
-    connection->observer = &host;
-    connection->idle_since = Clock::now();
-    host.connections.push_back(connection);
-    changed(host, *connection);
 }
 
 void Pool::changed(Host& host, Connection& connection) {
@@ -318,12 +195,25 @@ void Pool::changed(Host& host, Connection& connection) {
         const auto at = std::find_if(host.connections.begin(), host.connections.end(),
                                      [&](const auto& one) { return one.get() == &connection; });
         if (at != host.connections.end()) std::rotate(at, at + 1, host.connections.end());
+        if (starved_ && is_wanted_elsewhere(host)) {
+            connection.close();
+            return;
+        }
         if (!std::exchange(sweep_armed_, true)) sweep();
     }
     wake(host);
     if (!idle) return;
     serve_starved();
     if (count_idle() > options_.limits.idle) sweep();
+}
+
+// Whether an origin whose requests follow each other without a pause keeps connections that others wait for.
+bool Pool::is_wanted_elsewhere(const Host& host) {
+    look(host);
+    if (!exceeds_share({host.known, views_}, limits())) return false;
+    return std::any_of(hosts_.begin(), hosts_.end(), [&](const auto& other) {
+        return other.second.get() != &host && !other.second->waiters.empty();
+    });
 }
 
 void Pool::wake(Host& host) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "http/connect.hpp"
+#include "http/connect_error.hpp"
 #include "http/connection.hpp"
 #include "http/counters.hpp"
 #include "http/pool_plan.hpp"
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -68,6 +70,7 @@ class Pool {
   private:
     struct Host;
     struct Waiter;
+    using WaiterList = boost::intrusive::list<Waiter, boost::intrusive::constant_time_size<false>>;
     Host& host_of(const Url& url);
     static std::size_t slots(const Host& host, const Connection& connection);
     void look(const Host& host);
@@ -80,7 +83,10 @@ class Pool {
     std::size_t count_idle() const;
     awaitable<void> connect(Host& host, Milliseconds limit);
     void add(Host& host, std::unique_ptr<Stream> stream, const ConnectTimes& times);
-    void connect_failed(Host& host, const std::exception_ptr& failure);
+    void connect_failed(Host& host, const std::exception_ptr& failure, Milliseconds limit);
+    PoolLimits limits() const;
+    bool wait_for_descriptors(const OutOfDescriptorsError& error);
+    bool is_wanted_elsewhere(const Host& host);
     void changed(Host& host, Connection& connection);
     void wake(Host& host);
     void close_idle(Host& host);
@@ -98,6 +104,11 @@ class Pool {
     asio::steady_timer sweep_timer_;
     bool sweep_armed_ = false;
     bool starved_ = false;  // a request waits because of the limit on all connections
+    // While descriptors are short, what is open has to do.
+    std::optional<OutOfDescriptorsError> shortage_;
+    Clock::time_point shortage_until_{};
+    std::size_t shortage_limit_ = 0;
+    asio::steady_timer shortage_timer_;
     bool shut_down_ = false;
     std::shared_ptr<Pool*> self_ = std::make_shared<Pool*>(this);
 };

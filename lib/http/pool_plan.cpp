@@ -1,26 +1,46 @@
 #include "http/pool_plan.hpp"
 
+#include <algorithm>
+
 namespace hfhub::http {
 
 namespace {
 
+// Until an origin has answered, so many connects at a time show whether it does.
+constexpr std::size_t first_connects = 8;
+
+std::size_t count(const HostView& host, Protocol protocol) noexcept {
+    return static_cast<std::size_t>(
+        std::count_if(host.connections.begin(), host.connections.end(),
+                      [&](const ConnectionView& one) { return !one.draining && one.protocol == protocol; }));
+}
+
+bool may_open_http1(const HostView& host, const PoolLimits& limits) {
+    const std::size_t open = count(host, Protocol::http1);
+    const std::size_t most = std::min(limits.http1_per_host, share_of_host(limits.connections));
+    return host.connecting < host.waiting && host.connecting < std::max(first_connects, 2 * open) &&
+           open + host.connecting < most;
+}
+
 bool may_open(const HostView& host, const PoolLimits& limits) {
-    std::size_t http1 = 0, http2 = 0;
-    for (const ConnectionView& connection : host.connections) {
-        if (!connection.draining) ++(connection.protocol == Protocol::http2 ? http2 : http1);
-    }
     switch (host.known) {
         case KnownProtocol::unknown:
             return host.connecting == 0;  // its protocol decides how many are needed
         case KnownProtocol::http2:
-            return host.connecting == 0 && http2 < limits.http2_per_host;
+            return host.connecting == 0 && count(host, Protocol::http2) < limits.http2_per_host;
         case KnownProtocol::http1:
-            return host.connecting < host.waiting && http1 + host.connecting < limits.http1_per_host;
+            return may_open_http1(host, limits);
     }
     return false;
 }
 
 }  // namespace
+
+std::size_t share_of_host(std::size_t connections) noexcept { return connections - connections / 8; }
+
+bool exceeds_share(const HostView& host, const PoolLimits& limits) noexcept {
+    return count(host, Protocol::http1) > share_of_host(limits.connections);
+}
 
 Plan pool_plan(const HostView& host, const PoolLimits& limits) {
     for (std::size_t i = 0; i < host.connections.size(); ++i) {

@@ -12,7 +12,7 @@ namespace hfhub::http {
 /// How many connections a pool may hold.
 struct PoolLimits {
     std::size_t connections = 100;     ///< In all.
-    std::size_t http1_per_host = 100;  ///< HTTP/1.1 connections of one origin.
+    std::size_t http1_per_host = 100;  ///< HTTP/1.1 connections of one origin, as far as its share allows.
     std::size_t http2_per_host = 6;    ///< HTTP/2 connections of one origin; the second opens when the first is full.
     std::size_t idle = 20;             ///< Kept open without use.
     std::chrono::seconds http1_idle{30};  ///< How long.
@@ -45,6 +45,11 @@ struct Plan {
     std::size_t index = 0;  ///< Which connection, for `use`.
     bool operator==(const Plan&) const = default;
 };
+
+/// How many of all connections one origin may have over HTTP/1.1: one that is slow or dead leaves room for others.
+std::size_t share_of_host(std::size_t connections) noexcept;
+/// Whether an origin has more than that, since the limits were wider.
+bool exceeds_share(const HostView& host, const PoolLimits& limits) noexcept;
 
 /// Which connection the first request of the queue gets. HTTP/2 shares one connection until it is full; of idle
 /// HTTP/1.1 connections the one used last is taken, so that the others can age.

@@ -117,7 +117,7 @@ awaitable<void> connect_through_socks5(Waits& waits, Stream& stream, const Url& 
     co_await readiness.write_all(bytes_of(request), limit.length, limit.at);
     co_await read_exactly(readiness, stream, answer, 4, limit);
     const auto code = static_cast<unsigned char>(answer[1]);
-    if (code != 0) throw ProxyError(proxy_name(proxy) + " cannot reach " + address + ": " + socks_reason(code));
+    if (code != 0) throw SocksUnreachableError(proxy, address, socks_reason(code));
     std::size_t rest = 2;  // the port
     if (answer[3] == '\x01') rest += 4;
     if (answer[3] == '\x04') rest += 16;

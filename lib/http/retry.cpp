@@ -1,6 +1,7 @@
 #include "http/retry.hpp"
 
 #include "core/datetime.hpp"
+#include "http/connect_error.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -12,7 +13,9 @@ namespace hfhub::http {
 
 namespace {
 
-constexpr int max_refusals = 4;  // the request and three repetitions
+// The request and three repetitions.
+constexpr int max_refusals = 4;
+constexpr int max_unresolved = 4;
 
 // Where a server ends each connection after a few requests, as many as wait for their turn are sent back each time.
 constexpr int max_turned_away = 20;
@@ -133,7 +136,8 @@ RetryDecision after_error(const RetryPolicy& policy, const Request& request, con
     if (attempt.was_malformed && dynamic_cast<const ProtocolError*>(&error) != nullptr) {
         return stop(std::string(error.what()) + "; again");
     }
-    if (attempt.refusals >= max_refusals) return stop(std::string(error.what()) + "; again and again");
+    if (attempt.refusals >= max_refusals || attempt.unresolved >= max_unresolved)
+        return stop(std::string(error.what()) + "; again and again");
     if (!may_repeat(request, error.maybe_processed)) {
         return stop(std::string(error.what()) + "; the server may have acted on the request, so it is not repeated");
     }
@@ -188,6 +192,10 @@ bool was_turned_away(const TransportError& error) noexcept {
 bool was_refused(const TransportError& error) noexcept {
     const bool lost = dynamic_cast<const ConnectionLostError*>(&error) != nullptr;
     return lost && !error.maybe_processed && !error.stale_connection;
+}
+
+bool was_unresolved(const TransportError& error) noexcept {
+    return dynamic_cast<const UnresolvedHostError*>(&error) != nullptr;
 }
 
 Milliseconds backoff(const RetryPolicy& policy, int attempt, double random) noexcept {

@@ -44,6 +44,7 @@ struct Attempt {
     bool was_malformed = false;        ///< An answer that broke HTTP was met before in this request.
     int turned_away = 0;               ///< How often a connection that went away sent it back, this try included.
     int refusals = 0;                  ///< How often the server sent the request away unprocessed, this try included.
+    int unresolved = 0;                ///< How often the host's name could not be looked up, this try included.
     int status = 0;                    ///< Of the answer.
     const Headers* headers = nullptr;  ///< Of the answer.
     const TransportError* error = nullptr;  ///< Set where no answer came.
@@ -72,6 +73,9 @@ bool was_turned_away(const TransportError& error) noexcept;
 
 /// Whether the server sent the request away without acting on it (REFUSED_STREAM, GOAWAY).
 bool was_refused(const TransportError& error) noexcept;
+
+/// Whether the host's name could not be looked up.
+bool was_unresolved(const TransportError& error) noexcept;
 
 /// 408, 429, 500, 502, 503 and 504.
 constexpr bool retryable_status(int status) noexcept {

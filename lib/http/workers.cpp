@@ -19,8 +19,20 @@ constexpr std::chrono::milliseconds patience_at_end{500};
 }
 
 struct Workers::Job {
-    Job(Waits& waits, std::function<void()> work) : event(waits), work(std::move(work)) {}
-    Event event;
+    struct Waiter : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+        explicit Waiter(Waits& waits) : event(waits) {}
+        Event event;
+    };
+    explicit Job(std::function<void()> work) : work(std::move(work)) {}
+    void end() {
+        done = true;
+        while (!waiters.empty()) {
+            Waiter& waiter = waiters.front();
+            waiters.pop_front();
+            waiter.event.notify();
+        }
+    }
+    boost::intrusive::list<Waiter, boost::intrusive::constant_time_size<false>> waiters;
     std::function<void()> work;
     std::exception_ptr error;
     bool done = false;
@@ -46,10 +58,7 @@ struct Workers::Shared {
         job->work = nullptr;
         const std::lock_guard lock(self->mutex);
         if (!self->executor) return;
-        asio::post(*self->executor, [job = std::move(job)] {
-            job->done = true;
-            job->event.notify();
-        });
+        asio::post(*self->executor, [job = std::move(job)] { job->end(); });
     }
 
     static void loop(const std::shared_ptr<Shared>& self) {
@@ -107,12 +116,15 @@ void Workers::shutdown() {
     shared_->ready.notify_all();
 }
 
-void Workers::begin(const std::shared_ptr<Job>& job, bool detached) {
+bool Workers::is_done(const Job& job) noexcept { return job.done; }
+
+std::shared_ptr<Workers::Job> Workers::begin(std::function<void()> work, bool detached) {
+    auto job = std::make_shared<Job>(std::move(work));
     const std::lock_guard lock(shared_->mutex);
     if (shared_->stopping) throw CancelledError();
     if (detached) {
         start_thread("a look-up", [shared = shared_, job] { Shared::perform(shared, job); }).detach();
-        return;
+        return job;
     }
     shared_->queue.push_back(job);
     // Who was woken for an earlier job counts as idle until it has taken it.
@@ -121,6 +133,7 @@ void Workers::begin(const std::shared_ptr<Job>& job, bool detached) {
     } else {
         shared_->ready.notify_one();
     }
+    return job;
 }
 
 void Workers::add_thread() {
@@ -135,11 +148,12 @@ void Workers::add_thread() {
     }
 }
 
-awaitable<void> Workers::submit(std::function<void()> work, bool detached, Limit limit) {
-    auto job = std::make_shared<Job>(waits_, std::move(work));
-    begin(job, detached);
+awaitable<void> Workers::wait(std::shared_ptr<Job> job, Limit limit) {
+    Job::Waiter waiter(waits_);
     while (!job->done) {
-        const Wake wake = co_await job->event.wait(limit.at);
+        job->waiters.push_back(waiter);
+        const Wake wake = co_await waiter.event.wait(limit.at);
+        if (waiter.is_linked()) waiter.unlink();
         limit.check(wake);
     }
     if (job->error) std::rethrow_exception(std::exchange(job->error, nullptr));

@@ -13,6 +13,8 @@ namespace hfhub::http {
 /// Threads for what would block the executor: disk, hashing, name look-ups. Made on first use.
 /// run() is used from the session's executor only.
 class Workers {
+    struct Job;
+
   public:
     /// At least one thread, whatever `threads` says.
     explicit Workers(Waits& waits, unsigned threads = 4);
@@ -27,11 +29,13 @@ class Workers {
     awaitable<std::invoke_result_t<Work&>> run(Work work, Limit limit = {}) {
         using T = std::invoke_result_t<Work&>;
         if constexpr (std::is_void_v<T>) {
-            co_await submit(std::function<void()>(std::move(work)), false, limit);
+            auto job = begin(std::function<void()>(std::move(work)), false);
+            co_await wait(std::move(job), limit);
         } else {
             auto slot = std::make_shared<std::optional<T>>();
-            std::function<void()> job = [slot, work = std::move(work)]() mutable { slot->emplace(work()); };
-            co_await submit(std::move(job), false, limit);
+            std::function<void()> filling = [slot, work = std::move(work)]() mutable { slot->emplace(work()); };
+            auto job = begin(std::move(filling), false);
+            co_await wait(std::move(job), limit);
             co_return std::move(**slot);
         }
     }
@@ -39,21 +43,49 @@ class Workers {
     /// As run(), on a thread of its own that nobody waits for at the end: for calls that may hang (getaddrinfo).
     template <class Work>
     awaitable<std::invoke_result_t<Work&>> run_detached(Work work, Limit limit) {
-        auto slot = std::make_shared<std::optional<std::invoke_result_t<Work&>>>();
+        const auto pending = start_detached(std::move(work));
+        co_await wait(pending.job_, limit);
+        co_return std::move(**pending.slot_);
+    }
+
+    /// Work whose end several may wait for.
+    template <class T>
+    class Pending {
+      public:
+        bool done() const noexcept { return is_done(*job_); }
+
+      private:
+        friend class Workers;
+        Pending(std::shared_ptr<Job> job, std::shared_ptr<std::optional<T>> slot)
+            : job_(std::move(job)), slot_(std::move(slot)) {}
+        std::shared_ptr<Job> job_;
+        std::shared_ptr<std::optional<T>> slot_;
+    };
+
+    /// Begins it as run_detached() does.
+    template <class Work>
+    Pending<std::invoke_result_t<Work&>> start_detached(Work work) {
+        using T = std::invoke_result_t<Work&>;
+        auto slot = std::make_shared<std::optional<T>>();
         std::function<void()> job = [slot, work = std::move(work)]() mutable { slot->emplace(work()); };
-        co_await submit(std::move(job), true, limit);
-        co_return std::move(**slot);
+        return Pending<T>(begin(std::move(job), true), std::move(slot));
+    }
+    /// Its result, a copy for each, or exception.
+    template <class T>
+    awaitable<T> result(Pending<T> pending, Limit limit) {
+        co_await wait(pending.job_, limit);
+        co_return **pending.slot_;
     }
 
     /// Work under way is finished, but nobody hears of it any more; no other begins.
     void shutdown();
 
   private:
-    struct Job;
     struct Shared;
-    void begin(const std::shared_ptr<Job>& job, bool detached);
+    static bool is_done(const Job& job) noexcept;
+    std::shared_ptr<Job> begin(std::function<void()> work, bool detached);
     void add_thread();
-    awaitable<void> submit(std::function<void()> work, bool detached, Limit limit);
+    awaitable<void> wait(std::shared_ptr<Job> job, Limit limit);
 
     Waits& waits_;
     std::shared_ptr<Shared> shared_;

@@ -44,7 +44,7 @@ std::optional<XetFileData> read_xet(const http::Headers& headers, std::string_vi
 
 /// The limit of one request is what its server was given to answer, unless the request never left this machine.
 TimeoutError told_apart(const TimeoutError& error, const Client& client, std::chrono::milliseconds limit) {
-    const bool was_full = client.pool().stats().open >= client.options().max_connections;
+    const bool was_full = client.pool().stats().open >= http::share_of_host(client.options().max_connections);
     TimeoutError told(was_full ? TimeoutPhase::pool : TimeoutPhase::headers, limit);
     told.at(error.url());
     told.tried(error.attempts, error.waited);

@@ -88,6 +88,7 @@ awaitable<RepoContent> ask(Client client, SharedSnapshotJob job, bool patient) {
         request.timeouts.connect = request.timeouts.headers = request.timeouts.pool = limit;
         // One more try only for a kept connection that turns out to be dead.
         request.max_attempts = 2;
+        request.max_silence = limit;
         request.retry_statuses = false;
     }
     const json::value answer = co_await client.json(std::move(request));

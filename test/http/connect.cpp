@@ -1,8 +1,11 @@
 #include "http/connect.hpp"
 
+#include "http/connect_error.hpp"
+#include "http/happy_eyeballs.hpp"
 #include "http/socket.hpp"
 #include "support/connecting.hpp"
 #include "support/no_descriptors.hpp"
+#include "support/silent_address.hpp"
 
 #include <doctest/doctest.h>
 
@@ -10,7 +13,6 @@
 #include <netinet/tcp.h>
 
 #include <atomic>
-#include <list>
 
 using namespace hfhub;
 using namespace hfhub::http;
@@ -26,6 +28,11 @@ using test::SilentAddress;
 using tcp = asio::ip::tcp;
 
 namespace {
+
+awaitable<void> keep(awaitable<tcp::socket> work, std::string& address) {
+    const tcp::socket socket = co_await std::move(work);
+    address = socket.remote_endpoint().address().to_string();
+}
 
 tcp::endpoint endpoint_at(const char* address, std::uint16_t port) { return {asio::ip::make_address(address), port}; }
 
@@ -61,7 +68,7 @@ TEST_CASE("addresses are tried side by side: a silent one costs its head start, 
     const SilentAddress silent(at("127.0.0.2"));
     ConnectFixture f;
     struct Outcome {
-        std::string result, address;
+        std::string result, address, message;
         Clock::duration took;
     };
     const auto race = [&](std::vector<tcp::endpoint> endpoints, std::chrono::milliseconds limit) {
@@ -69,7 +76,10 @@ TEST_CASE("addresses are tried side by side: a silent one costs its head start, 
         const auto begin = Clock::now();
         outcome.result = test::outcome([&] {
             auto work = race_to(*f.loop.waits, endpoints, "test", f.limit(limit));
-            outcome.address = f.loop.run(std::move(work)).remote_endpoint().address().to_string();
+            const auto task = f.loop.start(keep(std::move(work), outcome.address));
+            f.loop.until([&] { return task->done; });
+            outcome.message = test::message_of(task->error);
+            if (task->error) std::rethrow_exception(task->error);
         });
         outcome.took = Clock::now() - begin;
         return outcome;
@@ -81,8 +91,13 @@ TEST_CASE("addresses are tried side by side: a silent one costs its head start, 
     const Outcome refused_first = race({at("127.0.0.3"), at("127.0.0.1")}, 5s);
     CHECK(refused_first.address == "127.0.0.1");
     CHECK(refused_first.took < 200ms);
-    CHECK(race({at("127.0.0.3"), at("127.0.0.4")}, 5s).result == "ConnectError");
-    CHECK(race({at("127.0.0.3"), at("127.0.0.2")}, 100ms).result == "TimeoutError");
+    const Outcome refused = race({at("127.0.0.3"), at("127.0.0.4")}, 5s);
+    CHECK(refused.result == "ConnectError");
+    CHECK(refused.message == "cannot connect to test (127.0.0.3: Connection refused, 127.0.0.4: Connection refused)");
+    const Outcome silent_last = race({at("127.0.0.3"), at("127.0.0.2")}, 100ms);
+    CHECK(silent_last.result == "TimeoutError");
+    CHECK(silent_last.message ==
+          "no connection could be made within 100 ms to test (127.0.0.3: Connection refused, 127.0.0.2: no answer)");
     CHECK(race({}, 100ms).result == "ConnectError");
 }
 

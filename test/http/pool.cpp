@@ -2,84 +2,24 @@
 
 #include "http/pipeline.hpp"
 #include "support/h2_peer.hpp"
-#include "support/loop.hpp"
-#include "support/no_descriptors.hpp"
-#include "support/server.hpp"
+#include "support/pooling.hpp"
 
 #include <hfhub/log.hpp>
 
-#include <boost/asio/co_spawn.hpp>
 #include <doctest/doctest.h>
 #include <nghttp2/nghttp2.h>
 
-#include <semaphore>
 #include <thread>
 
 using namespace hfhub;
 using namespace hfhub::http;
 using namespace std::chrono_literals;
+using test::echo_target;
+using test::Gate;
 using test::Loop;
 using test::Peer;
+using Fixture = test::PoolFixture;
 using test::Server;
-
-namespace {
-
-struct Fixture {
-    Loop loop;
-    Workers workers{*loop.waits, 2};
-    TlsContext tls{TrustSettings{}};
-    Connector connector{*loop.waits, workers, tls};
-    std::optional<Pool> pool;
-    std::optional<PoolTransport> transport;
-
-    explicit Fixture(PoolOptions options = {}) {
-        pool.emplace(loop.waits, connector, std::move(options), [this](awaitable<void> work) {
-            asio::co_spawn(loop.io, std::move(work), [](std::exception_ptr) {});
-        });
-        transport.emplace(*pool);
-    }
-    ~Fixture() {
-        loop.waits->shutdown();
-        loop.turn();
-        pool.reset();
-        loop.turn();
-    }
-
-    Request request_for(const std::string& url) {
-        Request request;
-        request.url = Url::parse(url);
-        request.timeouts.connect = request.timeouts.headers = request.timeouts.idle = request.timeouts.pool = 8s;
-        return request;
-    }
-    awaitable<void> fetch(Request request, std::string& body, bool fresh = false) {
-        Response response = co_await transport->send(request, fresh);
-        body = co_await read_all(response.body.get(), 1 << 20);
-    }
-    std::string get(const std::string& url, bool fresh = false) {
-        std::string body;
-        loop.run(fetch(request_for(url), body, fresh));
-        return body;
-    }
-};
-
-Server::Handler echo_target() {
-    return test::http1_answers([](const test::ServerRequest& request) { return test::ok_answer(request.target); });
-}
-
-// Holds back the answers to targets that begin with /slow until released.
-struct Gate {
-    std::counting_semaphore<1000> open{0};
-    Server::Handler handler() {
-        return test::http1_answers([this](const test::ServerRequest& request) {
-            if (request.target.starts_with("/slow")) {
-                if (!open.try_acquire_for(10s)) return std::string();
-            }
-            return test::ok_answer(request.target);
-        });
-    }
-};
-
-}  // namespace
 
 TEST_CASE("requests one after the other share one connection") {
     Server server(echo_target());
@@ -179,27 +119,6 @@ TEST_CASE("a connect that fails is told to all who wait for it, and the next req
     CHECK(f.pool->stats().waiting == 0);
     CHECK(f.pool->stats().open == 0);
     CHECK(test::outcome([&] { f.get(url); }) == "ConnectError");
-}
-
-TEST_CASE("a dead origin does not hold up another one") {
-    // 127.0.0.1 with a full backlog would answer; an address that drops packets is played by a server that never
-    // accepts TLS: the handshake hangs until its limit.
-    Server dead([](Peer& peer) { peer.wait_for_end(); }), alive(echo_target());
-    Fixture f;
-    std::vector<std::string> bodies(20);
-    std::vector<std::shared_ptr<Loop::Task>> tasks;
-    for (auto& body : bodies) {
-        Request request = f.request_for("https://127.0.0.1:" + std::to_string(dead.port()) + "/");
-        request.timeouts.connect = 300ms;
-        tasks.push_back(f.loop.submit(f.fetch(std::move(request), body)));
-    }
-    f.loop.turn();
-    const auto begin = Clock::now();
-    CHECK(f.get(alive.url("/x")) == "/x");
-    CHECK(Clock::now() - begin < 250ms);
-    CHECK(f.loop.until([&] { return tasks.back()->done; }, 5s));
-    for (const auto& task : tasks) CHECK(task->outcome() == "TimeoutError");
-    CHECK(f.pool->stats().waiting == 0);
 }
 
 TEST_CASE("the one who asked for a connection is cancelled: the connection is made and serves the next") {
@@ -533,33 +452,6 @@ TEST_CASE("a proxy that forwards is spoken to in HTTP/1.1, with the login as it 
     CHECK(f.get("http://hub.test/b") == "http://hub.test/b");
     CHECK(authorization == "Basic dXNlcjo1MCU=");
     CHECK(proxy.accepted() == 1);
-}
-
-TEST_CASE("without descriptors an idle connection makes room; without one the error comes at once" *
-          doctest::skip(test::needs_descriptors)) {
-    Server one(echo_target());
-    asio::io_context io;
-    asio::ip::tcp::acceptor two(io, {asio::ip::make_address("127.0.0.1"), 0});  // accepts nothing, so it needs nothing
-    const std::string url = "http://127.0.0.1:" + std::to_string(two.local_endpoint().port()) + "/";
-    Fixture f;
-    std::shared_ptr<Connection> connection;
-    const auto acquire = [&]() -> awaitable<void> {
-        const Request request = f.request_for(url);
-        auto work = f.pool->acquire(request);
-        connection = co_await std::move(work);
-    };
-    {
-        const test::NoDescriptors none;
-        const auto begin = Clock::now();
-        CHECK(test::message([&] { f.loop.run(acquire()); }).find("ulimit -n") != std::string::npos);
-        CHECK(Clock::now() - begin < 2s);
-    }
-    CHECK(f.get(one.url("/a")) == "/a");
-    const test::NoDescriptors none;
-    f.loop.run(acquire());
-    CHECK(connection->free_slots() == 1);
-    CHECK(f.pool->stats().open == 1);
-    CHECK(f.pool->stats().connections_opened == 2);
 }
 
 TEST_CASE("a new connection is told to the log: where to, how, and how long each step took") {

@@ -51,6 +51,35 @@ TEST_CASE("the plan for the first request of the queue") {
     }
 }
 
+TEST_CASE("HTTP/1.1: how many connections an origin may have and make at a time, by what is open") {
+    PoolLimits limits;
+    limits.connections = limits.http1_per_host = 100;
+    const auto may_open = [&](std::size_t open, std::size_t connecting) {
+        const std::vector<ConnectionView> busy(open, {Protocol::http1, 0});
+        const HostView view{KnownProtocol::http1, busy, connecting, 1000, open + connecting, 0};
+        return pool_plan(view, limits).action == PlanAction::open;
+    };
+    // One that does not answer takes little.
+    CHECK(may_open(0, 7));
+    CHECK_FALSE(may_open(0, 8));
+    CHECK(may_open(3, 7));
+    CHECK_FALSE(may_open(3, 8));
+    CHECK(may_open(10, 19));
+    CHECK_FALSE(may_open(10, 20));
+    // One that is slow leaves room for others.
+    CHECK(share_of_host(100) == 88);
+    CHECK(share_of_host(7) == 7);
+    CHECK(share_of_host(1) == 1);
+    CHECK(may_open(80, 7));
+    CHECK_FALSE(may_open(80, 8));
+    CHECK(may_open(87, 0));
+    CHECK_FALSE(may_open(88, 0));
+    const std::vector<ConnectionView> many(89, {Protocol::http1, 0}), streams(99, {Protocol::http2, 0});
+    CHECK(exceeds_share({KnownProtocol::http1, many}, limits));
+    CHECK_FALSE(exceeds_share({KnownProtocol::http1, std::span(many).first(88)}, limits));
+    CHECK_FALSE(exceeds_share({KnownProtocol::http2, streams}, limits));
+}
+
 TEST_CASE("requests that share the work on one thing spread over connections") {
     using V = std::vector<ConnectionView>;
     PoolLimits limits;

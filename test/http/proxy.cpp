@@ -144,6 +144,64 @@ TEST_CASE("the bytes of SOCKS5") {
     }
 }
 
+TEST_CASE("socks5: all addresses of a name are tried; what the proxy says of each is told") {
+    using namespace std::string_literals;
+    struct Case {
+        const char* name;
+        std::string first;  // the answer for the first address, none for silence
+        std::string last;
+        std::string result;
+        int connections;
+    };
+    const std::string reached = "\x05\x00\x00\x01\x7f\x00\x00\x01\x12\x34"s, unreachable = "\x05\x04\x00\x01"s;
+    const Case cases[] = {
+        {"the first is reached", reached, "", "hello", 1},
+        {"the first cannot be reached", unreachable, reached, "hello", 2},
+        {"the first is silent", "", reached, "hello", 2},
+        {"none can be reached", unreachable, "\x05\x05\x00\x01"s,
+         "proxy 127.0.0.1 cannot reach two.test:80 (2001:db8::1: host unreachable, 192.0.2.1: connection refused)", 2},
+        {"none answers", "", "",
+         "no connection could be made within 400 ms to two.test:80 by the proxy 127.0.0.1 "
+         "(2001:db8::1: no answer, 192.0.2.1: no answer)",
+         2},
+    };
+    const auto resolver = [](const std::string&, std::uint16_t port) {
+        Lookup found;
+        for (const char* one : {"2001:db8::1", "192.0.2.1"}) {
+            found.endpoints.emplace_back(asio::ip::make_address(one), port);
+        }
+        return found;
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.name);
+        Server proxy([&](Peer& peer) {
+            peer.read_exactly(3);
+            peer.write("\x05\x00"s);
+            const bool first = peer.read_exactly(4).back() == '\x04';
+            peer.read_exactly(first ? 18 : 6);
+            peer.write(first ? one.first : one.last);
+            if ((first ? one.first : one.last) == reached) peer.write("hello");
+            peer.wait_for_end();
+        });
+        ConnectFixture f({}, resolver);
+        std::string text;
+        try {
+            const auto stream =
+                f.connect("http://two.test/", "socks5://127.0.0.1:" + std::to_string(proxy.port()), true, 400ms);
+            text = f.read(*stream);
+        } catch (const TransportError& error) {
+            text = error.what();
+        }
+        const std::string port = ":" + std::to_string(proxy.port());
+        if (const auto at = text.find(port); at != std::string::npos) text.erase(at, port.size());
+        CHECK(text == one.result);
+        CHECK(proxy.accepted() == one.connections);
+        if (one.connections == 1 || one.result != "hello") continue;
+        const auto again = f.connect("http://two.test/", "socks5://127.0.0.1:" + std::to_string(proxy.port()));
+        CHECK(proxy.accepted() == 3);  // who was reached is asked for first the next time
+    }
+}
+
 TEST_CASE("TLS through a proxy's tunnel checks the target's name, and that of a proxy with TLS too") {
     TrustFile trust;
     CertificateSpec other = good_spec();

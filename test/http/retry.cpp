@@ -1,5 +1,7 @@
 #include "http/retry.hpp"
 
+#include "http/connect_error.hpp"
+
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -377,6 +379,21 @@ TEST_CASE("a request that is refused again and again is repeated three times, ea
         CHECK(decide(request_with(Method::post), attempt).retry);
         CHECK(decide(request_with(Method::post), attempt).wait > 0ms);
     }
+    CHECK_FALSE(decide(request_with(Method::get), attempt).retry);
+}
+
+TEST_CASE("a name that cannot be looked up for now is asked about four times in all") {
+    const UnresolvedHostError unknown("hub.test", "no answer");
+    CHECK(was_unresolved(unknown));
+    CHECK_FALSE(was_unresolved(ConnectError("no")));
+    Attempt attempt;
+    attempt.error = &unknown;
+    for (attempt.unresolved = 1; attempt.unresolved <= 3; ++attempt.unresolved) {
+        attempt.number = attempt.unresolved;
+        CHECK(decide(request_with(Method::post), attempt).retry);
+        CHECK(decide(request_with(Method::post), attempt).wait > 0ms);
+    }
+    attempt.number = 4;
     CHECK_FALSE(decide(request_with(Method::get), attempt).retry);
 }
 

@@ -53,8 +53,37 @@ TEST_CASE("a cancelled caller does not wait for its work; a look-up has a limit"
     auto hang = std::make_shared<std::binary_semaphore>(0);
     const Limit limit = limit_from_now(TimeoutPhase::connect, 20ms, Clock::time_point::max());
     auto work = [hang] { return hang->try_acquire_for(10s); };
-    CHECK(test::outcome([&] { loop.run(workers.run_detached(std::move(work), limit)); }) == "TimeoutError");
+    const auto hanging = workers.start_detached(std::move(work));
+    CHECK(test::outcome([&] { loop.run(workers.result(hanging, limit)); }) == "TimeoutError");
+    CHECK_FALSE(hanging.done());
     hang->release();
+}
+
+TEST_CASE("several wait for one work: each gets its result, or leaves before the others") {
+    Loop loop;
+    Workers workers(*loop.waits, 1);
+    const auto go = std::make_shared<std::binary_semaphore>(0);
+    auto work = [go] {
+        go->try_acquire_for(10s);
+        return std::string("found");
+    };
+    const auto pending = workers.start_detached(std::move(work));
+    std::vector<std::string> results(3);
+    const auto wait = [&](std::string& result) -> awaitable<void> {
+        const Limit limit = limit_from_now(TimeoutPhase::connect, 8s, Clock::time_point::max());
+        result = co_await workers.result(pending, limit);
+    };
+    std::vector<std::shared_ptr<Loop::Task>> tasks;
+    for (auto& result : results) tasks.push_back(loop.start(wait(result)));
+    tasks[0]->cancel();
+    loop.turn();
+    CHECK(tasks[0]->outcome() == "CancelledError");
+    go->release();
+    CHECK(loop.until([&] { return tasks[1]->done && tasks[2]->done; }));
+    CHECK(results == std::vector<std::string>{"", "found", "found"});
+    CHECK(pending.done());
+    const Limit limit = limit_from_now(TimeoutPhase::connect, 8s, Clock::time_point::max());
+    CHECK(loop.run(workers.result(pending, limit)) == "found");
 }
 
 TEST_CASE("a call with a deadline does not wait longer for a disk that does not answer") {
@@ -132,7 +161,8 @@ TEST_CASE("after the shutdown what runs is finished, and what has not begun neve
         late = loop.start(workers.run([&] { ran += 100; }));
         const auto look_up = [&]() -> awaitable<void> {
             auto work = [&] { return ran += 1000; };
-            co_await workers.run_detached(std::move(work), Limit{});
+            const auto pending = workers.start_detached(std::move(work));
+            co_await workers.result(pending, Limit{});
         };
         detached = loop.start(look_up());
         go.release();

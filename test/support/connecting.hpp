@@ -4,6 +4,7 @@
 #include "support/certificates.hpp"
 #include "support/loop.hpp"
 #include "support/server.hpp"
+#include "support/silent_address.hpp"
 #include "support/temp_dir.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -11,7 +12,6 @@
 
 #include <array>
 #include <fstream>
-#include <list>
 
 // What the tests of connecting, of TLS and of proxies share.
 namespace hfhub::test {
@@ -42,26 +42,6 @@ inline CertificateSpec good_spec() {
     spec.addresses = {"127.0.0.1"};
     return spec;
 }
-
-// An address on the loopback that drops what comes to that port: its queue of connections is full.
-class SilentAddress {
-  public:
-    explicit SilentAddress(asio::ip::tcp::endpoint at) : full_(io_) {
-        full_.open(asio::ip::tcp::v4());
-        full_.bind(at);
-        full_.listen(0);
-        for (int i = 0; i < 4; ++i) {
-            fillers_.emplace_back(io_);
-            fillers_.back().async_connect(at, [](boost::system::error_code) {});
-        }
-        io_.run_for(50ms);
-    }
-
-  private:
-    asio::io_context io_;
-    asio::ip::tcp::acceptor full_;
-    std::list<asio::ip::tcp::socket> fillers_;
-};
 
 struct ConnectFixture {
     Loop loop;

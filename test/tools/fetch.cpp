@@ -18,6 +18,7 @@
 #include <cstring>
 #include <iostream>
 #include <optional>
+#include <random>
 #include <semaphore>
 #include <string>
 #include <vector>
@@ -37,7 +38,8 @@ struct Arguments {
     std::vector<std::string> headers, urls;
     std::uint64_t repeat = 1;
     std::size_t concurrency = 1;
-    double timeout = 0, retry_delay = 1;
+    int retry = 5;
+    double timeout = 0, connect_timeout = 10, retry_delay = 1, pause = 0;
 };
 
 http::Method method_of(const Arguments& arguments) {
@@ -105,6 +107,8 @@ SessionOptions options_of(const Arguments& arguments) {
         environment.all_proxy = environment.http_proxy = environment.https_proxy = arguments.proxy;
         environment.no_proxy.reset();
     }
+    options.connect_timeout = duration_cast<milliseconds>(duration<double>(arguments.connect_timeout));
+    options.max_attempts = 1 + arguments.retry;
     options.backoff_base = duration_cast<milliseconds>(duration<double>(arguments.retry_delay));
     return options;
 }
@@ -115,6 +119,7 @@ struct Run {
     http::SessionState& state;
     tools::Output& output;
     std::uint64_t next = 0, failed = 0;
+    std::minstd_rand random{1};
 
     std::uint64_t size() const { return arguments.repeat * arguments.urls.size(); }
 };
@@ -153,6 +158,10 @@ awaitable<void> lane(Run& run) {
     while (run.next < run.size()) {
         const std::string& url = run.arguments.urls[run.next++ % run.arguments.urls.size()];
         co_await fetch(run, url, buffer);
+        const duration<double> pause(run.arguments.pause * run.random() / std::minstd_rand::max());
+        if (pause.count() == 0) continue;
+        http::Event event(run.state.waits());
+        co_await event.wait(http::Clock::now() + duration_cast<http::Clock::duration>(pause));
     }
 }
 
@@ -206,6 +215,11 @@ void describe(CLI::App& app, Arguments& arguments) {
     app.add_option("--repeat", arguments.repeat, "Times that each URL is fetched")->check(CLI::PositiveNumber);
     app.add_option("--concurrency", arguments.concurrency, "Transfers at a time")->check(CLI::PositiveNumber);
     app.add_option("--timeout", arguments.timeout, "Seconds for each whole transfer")->check(CLI::Range(0.0, 1e6));
+    app.add_option("--connect-timeout", arguments.connect_timeout, "Seconds for a connection, all addresses together")
+        ->check(CLI::Range(0.001, 1e6));
+    app.add_option("--pause", arguments.pause, "Seconds between the transfers of a lane at most, a random part of them")
+        ->check(CLI::Range(0.0, 1e6));
+    app.add_option("--retry", arguments.retry, "Times that a request is tried again")->check(CLI::Range(0, 1000));
     app.add_option("--retry-delay", arguments.retry_delay, "Seconds that the first wait between tries lasts at most")
         ->check(CLI::Range(0.0, 1e6));
     app.add_flag("-v", arguments.verbose, "Log attempts to standard error");
