@@ -25,6 +25,10 @@
 //   │   └── RemoteEntryNotFoundError       also an EntryNotFoundError
 //   ├── EntryNotFoundError                 mixed into RemoteEntryNotFoundError and LocalEntryNotFoundError
 //   ├── LocalEntryNotFoundError            not in the cache and not to be had
+//   │   └── IncompleteSnapshotError        some files of a commit are here, and the others are not to be had
+//   ├── CachedRepoTreeNotFoundError        no list of a commit's files is kept here
+//   ├── CacheNotFound                      there is no cache folder
+//   ├── DryRunError                        what would be downloaded cannot be told
 //   ├── LocalTokenNotFoundError
 //   ├── FileMetadataError                  the server's headers do not describe a file
 //   ├── IntegrityError                     bytes do not match their hash or length: expected and got; nothing was kept
@@ -35,14 +39,19 @@
 //   │   ├── ValidationError  GenerationError  OverloadedError  IncompleteGenerationError  UnknownError
 //   └── InvalidArgumentError               bad input; thrown before anything is sent or written
 //       └── HfValidationError              a repo id or similar is malformed
+//
+//   EntryNotFoundError and SnapshotFailures are mixed into errors and are none themselves: catch them by name.
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace hfhub {
 
@@ -247,6 +256,9 @@ HFHUB_ERROR(GenerationError, TextGenerationError);
 HFHUB_ERROR(OverloadedError, TextGenerationError);
 HFHUB_ERROR(IncompleteGenerationError, TextGenerationError);
 HFHUB_ERROR(UnknownError, TextGenerationError);
+HFHUB_ERROR(CachedRepoTreeNotFoundError, Error);
+HFHUB_ERROR(CacheNotFound, Error);
+HFHUB_ERROR(DryRunError, Error);
 HFHUB_ERROR(InvalidArgumentError, Error);
 HFHUB_ERROR(HfValidationError, InvalidArgumentError);
 #undef HFHUB_ERROR
@@ -255,6 +267,34 @@ class LocalEntryNotFoundError : public Error, public EntryNotFoundError {
   public:
     using Error::Error;
     std::string_view type() const noexcept override { return "LocalEntryNotFoundError"; }
+};
+
+/// Some of the wanted files of a commit are on this machine, and the others are not to be had now.
+class IncompleteSnapshotError : public LocalEntryNotFoundError {
+  public:
+    IncompleteSnapshotError(const std::string& message, std::string path)
+        : LocalEntryNotFoundError(message), snapshot_path(std::move(path)) {}
+    std::string_view type() const noexcept override { return "IncompleteSnapshotError"; }
+    std::string snapshot_path;  ///< The folder of the files that are here.
+};
+
+/// A file of a snapshot that could not be had.
+struct FailedFile {
+    std::string filename;
+    std::exception_ptr error;
+};
+
+/// Several files of a snapshot could not be had; mixed into an error of the class that their errors have in common.
+class SnapshotFailures {
+  public:
+    explicit SnapshotFailures(std::vector<FailedFile> failures)
+        : failures_(std::make_shared<const std::vector<FailedFile>>(std::move(failures))) {}
+    virtual ~SnapshotFailures() = default;
+    /// All of them; the error's message names some.
+    const std::vector<FailedFile>& failures() const noexcept { return *failures_; }
+
+  private:
+    std::shared_ptr<const std::vector<FailedFile>> failures_;  // shared: copying an exception must not throw
 };
 
 }  // namespace hfhub

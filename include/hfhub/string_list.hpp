@@ -34,6 +34,8 @@ class StringList {
 
     constexpr std::size_t size() const noexcept { return size_; }
     constexpr bool empty() const noexcept { return size_ == 0; }
+    /// Whether a list was given, be it an empty one.
+    constexpr bool given() const noexcept { return size_ > 0 || kind_ != Kind::listed; }
     std::string_view operator[](std::size_t index) const noexcept {
         if (kind_ == Kind::listed) return listed_[index];
         return kind_ == Kind::views ? views_[index] : std::string_view(strings_[index]);

@@ -18,6 +18,14 @@
 
 namespace hfhub::hub {
 
+/// What the Hub says about a wanted file.
+struct FileDescription {
+    std::string commit_hash;
+    std::string etag;
+    std::optional<std::uint64_t> size;
+    FileSource source;
+};
+
 /// One file that is wanted. Names have passed validate_request.
 struct FileRequest {
     std::string repo_type = "model";
@@ -34,6 +42,8 @@ struct FileRequest {
     std::chrono::milliseconds etag_timeout{10'000};
     OwnedToken token{};
     const ProgressCallback* progress = nullptr;
+    std::optional<std::uint64_t> size{};  ///< Where it is known: a cached file of another length is not the wanted one.
+    std::optional<FileDescription> known{};  ///< What a listing said of it: then the Hub is not asked.
 
     /// "config.json of org/model (revision main)", for people.
     std::string description() const;
@@ -52,13 +62,6 @@ awaitable<LocalFile> download_file(Client client, FileRequest request);
 
 // The parts of it.
 
-/// What the Hub says about a wanted file.
-struct FileDescription {
-    std::string commit_hash;
-    std::string etag;
-    std::optional<std::uint64_t> size;
-    FileSource source;
-};
 /// The Hub's word, or why there is none. Failures that nothing can stand in for are thrown.
 struct HubAnswer {
     std::optional<FileDescription> file;

@@ -112,6 +112,10 @@ awaitable<HubAnswer> ask_hub(Client client, SharedRequest request, bool patient)
         co_return failed(Unavailable::local_only, nullptr);
     }
     HubAnswer answer;
+    if (request->known) {
+        answer.file = request->known;
+        co_return answer;
+    }
     try {
         answer.file = co_await describe_file(client, request, patient);
         Outages::global().forget(client.state(), client.endpoint());

@@ -24,6 +24,7 @@ class CacheJob final : public DownloadJob {
         fs::path pointer = pointer_at(commit);
         const auto size = file_size_at(pointer);
         if (!size || (*size == 0 && lost_its_content(pointer))) return std::nullopt;
+        if (request->size && *size != *request->size) return std::nullopt;
         LocalFile file{pointer, std::nullopt};
         if (request->dry_run) {
             file.dry_run = DryRunFileInfo{commit, *size, request->filename, pointer, true, request->force_download};

@@ -1,47 +1,22 @@
 #include "core/atomic_file.hpp"
-#include "core/digest.hpp"
 #include "core/file_lock.hpp"
 #include "core/log.hpp"
 #include "http/workers.hpp"
 #include "hub/cache_store.hpp"
 #include "hub/download_job.hpp"
+#include "hub/file_hash.hpp"
 #include "hub/local_folder.hpp"
 #include "hub/part_name.hpp"
 
 #include <hfhub/error.hpp>
 
 #include <algorithm>
-#include <vector>
 
 namespace hfhub::hub {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-/// The SHA-256 of a file, computed in steps.
-class FileHash {
-  public:
-    explicit FileHash(const fs::path& path) : file_(path) {}
-
-    /// False at the end.
-    bool step() {
-        for (std::uint64_t done = 0; done < bytes_at_once; done += block_.size()) {
-            const std::size_t got = file_.read_at(position_, block_);
-            if (got == 0) return false;
-            hash_.update(std::span(block_).first(got));
-            position_ += got;
-        }
-        return true;
-    }
-    std::string hex() const { return hash_.hex(); }
-
-  private:
-    InputFile file_;
-    Sha256 hash_;
-    std::vector<std::byte> block_ = std::vector<std::byte>(std::size_t{1} << 20);
-    std::uint64_t position_ = 0;
-};
 
 class FolderJob final : public DownloadJob {
   public:
@@ -152,21 +127,11 @@ awaitable<SharedJob> open_job(Client client, SharedRequest request) {
     co_return co_await client.workers().run(std::move(work));
 }
 
-awaitable<std::string> hash_of_file(Client client, SharedJob job) {
-    auto open = [job] { return std::make_shared<FileHash>(job->path()); };
-    const std::shared_ptr<FileHash> hash = co_await client.workers().run(std::move(open));
-    for (bool more = true; more;) {
-        auto work = [hash] { return hash->step(); };
-        more = co_await client.workers().run(std::move(work));
-    }
-    co_return hash->hex();
-}
-
 /// Whether the file that is there is the wanted version.
 awaitable<bool> is_current(Client client, SharedJob job, SharedFile file) {
     const FolderStep step = job->step(*file);
     if (step != FolderStep::compare) co_return step == FolderStep::keep;
-    const std::string hash = co_await hash_of_file(client, job);
+    const std::string hash = co_await hash_file(client, job->path(), HashKind::sha256);
     co_return hash == file->etag;
 }
 

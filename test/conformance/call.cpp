@@ -178,9 +178,26 @@ class Case {
     json::value follow(const json::value& before, const json::object& step) {
         if (step.contains("object")) return call(step);
         const std::string name(text_member(step, "method"));
+        if (const auto result = follow_cache(before, name, step)) return *result;
         const json::value* attribute = find_member(before, name);
         if (!attribute || step.contains("kwargs")) throw Unsupported("no method " + name + " of a result");
         return *attribute;
+    }
+
+    /// The methods of what scan_cache_dir returns; a strategy is carried out by the object that scanned.
+    std::optional<json::value> follow_cache(const json::value& before, std::string_view name,
+                                            const json::object& step) {
+        if (name == "delete_revisions") {
+            const std::vector<std::string> revisions = from_json<std::vector<std::string>>(step.at("args"), "args");
+            return to_json(from_json<HFCacheInfo>(before).delete_revisions(revisions));
+        }
+        if (name == "expected_freed_size_str") {
+            return json::string(from_json<DeleteCacheStrategy>(before).expected_freed_size_str());
+        }
+        if (name == "execute") {
+            return call({{"object", "module"}, {"method", "execute"}, {"kwargs", {{"strategy", before}}}});
+        }
+        return std::nullopt;
     }
 
     json::value call(const json::object& step) {

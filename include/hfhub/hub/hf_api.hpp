@@ -9,11 +9,13 @@
 //     hfhub::ModelInfo info = co_await api.model_info("openai-community/gpt2");
 
 #include <hfhub/hub/api_handle.hpp>
+#include <hfhub/hub/cache.hpp>
 #include <hfhub/hub/commits.hpp>
 #include <hfhub/hub/download.hpp>
 #include <hfhub/hub/refs.hpp>
 #include <hfhub/hub/repos.hpp>
 #include <hfhub/hub/search.hpp>
+#include <hfhub/hub/snapshot.hpp>
 #include <hfhub/hub/spaces.hpp>
 #include <hfhub/hub/upload.hpp>
 #include <hfhub/hub/users.hpp>
@@ -30,11 +32,13 @@ namespace hfhub {
 /// Methods by topic. Cheap to copy; any number of threads may use one object. Texts and lists that are given to a
 /// method are copied before it returns.
 template <class Mode>
-class BasicHfApi : public BasicCommits<Mode>,
+class BasicHfApi : public BasicCache<Mode>,
+                   public BasicCommits<Mode>,
                    public BasicDownload<Mode>,
                    public BasicRefs<Mode>,
                    public BasicRepos<Mode>,
                    public BasicSearch<Mode>,
+                   public BasicSnapshot<Mode>,
                    public BasicSpaces<Mode>,
                    public BasicUploads<Mode>,
                    public BasicUsers<Mode> {

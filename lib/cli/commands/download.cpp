@@ -2,7 +2,7 @@
 #include "cli/file_choice.hpp"
 #include "cli/progress_bar.hpp"
 #include "hub/call.hpp"
-#include "hub/snapshot_listing.hpp"
+#include "hub/snapshot.hpp"
 
 #include <hfhub/error.hpp>
 #include <hfhub/hub/hf_api.hpp>
@@ -10,11 +10,8 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <iostream>
 #include <memory>
-#include <mutex>
-#include <thread>
 
 namespace hfhub::cli {
 
@@ -77,19 +74,6 @@ HfHubDownloadOptions options_of(const Arguments& arguments, const Context& conte
     return options;
 }
 
-hub::SnapshotListing list_files(const HfApi& api, const Arguments& arguments, const Context& context) {
-    hub::SnapshotRequest request;
-    request.repo_type = arguments.repo_type;
-    request.repo_id = arguments.repo_id;
-    request.revision = arguments.revision;
-    request.cache_dir = arguments.cache_dir;
-    request.local_dir = arguments.local_dir;
-    request.force_download = arguments.force_download;
-    request.dry_run = arguments.dry_run;
-    if (!context.token.empty()) request.token = Token(context.token);
-    return call<Blocking>(api, hub::list_snapshot, request);
-}
-
 Outcome download_one(const HfApi& api, const Arguments& arguments, const std::string& file,
                      const HfHubDownloadOptions& options) {
     Outcome outcome;
@@ -101,63 +85,49 @@ Outcome download_one(const HfApi& api, const Arguments& arguments, const std::st
     return outcome;
 }
 
-/// Some files at a time; after the first failure no further ones.
-void download_all(const HfApi& api, const Arguments& arguments, const std::vector<std::string>& files,
-                  const HfHubDownloadOptions& options) {
-    std::atomic<std::size_t> next = 0;
-    std::mutex mutex;
-    std::exception_ptr failure;
-    const auto work = [&] {
-        for (std::size_t i = next++; i < files.size(); i = next++) {
-            try {
-                api.hf_hub_download(arguments.repo_id, files[i], options);
-            } catch (...) {
-                const std::lock_guard lock(mutex);
-                if (!failure) failure = std::current_exception();
-                next = files.size();
-            }
-        }
-    };
-    {
-        std::vector<std::jthread> threads;
-        const std::size_t count = std::min<std::size_t>(std::max(arguments.max_workers, 1u), files.size());
-        for (std::size_t i = 0; i < count; ++i) threads.emplace_back(work);
-    }
-    if (failure) std::rethrow_exception(failure);
+hub::SnapshotRequest snapshot_request(const Arguments& arguments, const Context& context, const ProgressBar& bar) {
+    hub::SnapshotRequest request;
+    request.repo_type = arguments.repo_type;
+    request.repo_id = arguments.repo_id;
+    request.revision = arguments.revision;
+    request.cache_dir = arguments.cache_dir;
+    request.local_dir = arguments.local_dir;
+    request.force_download = arguments.force_download;
+    request.dry_run = arguments.dry_run;
+    request.max_workers = arguments.max_workers;
+    request.progress = bar.callback();
+    if (!context.token.empty()) request.token = Token(context.token);
+    return request;
 }
 
-/// Of the names and patterns; throws where none is there, and where one is missing that can not be fetched now.
-std::vector<std::string> chosen_files(const Arguments& arguments, const hub::SnapshotListing& listing) {
-    FileChoice choice = choose_files(listing.files, arguments.filenames, arguments.include, arguments.exclude);
+/// Throws where no file fits the names and patterns, and where one is missing that cannot be fetched now.
+void check(const FileChoice& choice, const Arguments& arguments, bool listed) {
     const std::string place = arguments.repo_id + (arguments.revision.empty() ? "" : " at " + arguments.revision);
     std::string missing;
     for (const std::string& name : choice.unmatched) missing += (missing.empty() ? "'" : ", '") + name + "'";
-    if (listing.commit.empty() && (choice.files.empty() || !missing.empty())) {
+    if (!listed && (choice.files.empty() || !missing.empty())) {
         throw LocalEntryNotFoundError((missing.empty() ? "what is asked for" : missing) + " of " + place +
                                       " is not on this machine, and the Hub could not be asked for it");
     }
     if (choice.files.empty()) throw InvalidArgumentError("no file of " + place + " fits the names and patterns");
     if (!missing.empty()) std::cerr << "Warning: no file of " << place << " fits " << missing << "\n";
-    return std::move(choice.files);
 }
 
 Outcome download_several(const HfApi& api, const Arguments& arguments, const Context& context, const ProgressBar& bar) {
-    const hub::SnapshotListing listing = list_files(api, arguments, context);
-    const std::vector<std::string> files = chosen_files(arguments, listing);
-    HfHubDownloadOptions options = options_of(arguments, context, bar);
-    const bool one = arguments.filenames.size() == 1 && arguments.filenames == files;
-    if (one) return download_one(api, arguments, files.front(), options);
+    hub::SnapshotRequest request = snapshot_request(arguments, context, bar);
+    // Written on the session's threads, one at a time, and read when they are done.
+    FileChoice choice;
+    request.choose = [&](const std::vector<std::string>& files) {
+        choice = choose_files(files, arguments.filenames, arguments.include, arguments.exclude);
+        return choice.files;
+    };
+    hub::Snapshot snapshot = call<Blocking>(api, hub::fetch_snapshot, request);
+    check(choice, arguments, snapshot.listed);
     Outcome outcome;
-    // All files of one commit, even if the branch moves meanwhile.
-    options.revision = listing.commit;
-    if (arguments.dry_run) {
-        for (const std::string& file : files) {
-            outcome.plan.push_back(api.hf_hub_download_dry_run(arguments.repo_id, file, options));
-        }
-        return outcome;
-    }
-    if (!listing.commit.empty()) download_all(api, arguments, files, options);
-    outcome.path = listing.folder.string();
+    // A name that looks like a pattern.
+    const bool one = arguments.filenames.size() == 1 && arguments.filenames == choice.files;
+    outcome.path = (one ? snapshot.folder / choice.files.front() : snapshot.folder).string();
+    outcome.plan = std::move(snapshot.plan);
     return outcome;
 }
 
