@@ -23,6 +23,15 @@ namespace {
 using namespace hfhub;
 using namespace hfhub::fuzz;
 
+/// Numbers beyond a double are read as infinite, and "0e999" as NaN: JSON cannot say these, and NaN equals nothing.
+bool is_finite(const json::value& value) {
+    if (const double* number = value.if_double()) return std::isfinite(*number);
+    if (const json::array* array = value.if_array()) return std::all_of(array->begin(), array->end(), is_finite);
+    const json::object* object = value.if_object();
+    return !object ||
+           std::all_of(object->begin(), object->end(), [](const auto& one) { return is_finite(one.value()); });
+}
+
 /// For types whose form on the wire is not that in which they are written.
 template <class T>
 void check_reading(const json::value& value) {
@@ -42,16 +51,8 @@ void check(const json::value& value) {
     } catch (const JsonError&) {
         return;
     }
+    if (!is_finite(value)) return;
     require(to_json(from_json<T>(once)) == once, "what was read is written and read again as the same");
-}
-
-/// Numbers beyond a double are read as infinite, which JSON cannot say.
-bool is_finite(const json::value& value) {
-    if (const double* number = value.if_double()) return std::isfinite(*number);
-    if (const json::array* array = value.if_array()) return std::all_of(array->begin(), array->end(), is_finite);
-    const json::object* object = value.if_object();
-    return !object ||
-           std::all_of(object->begin(), object->end(), [](const auto& one) { return is_finite(one.value()); });
 }
 
 struct Spans {
