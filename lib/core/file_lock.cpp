@@ -36,25 +36,39 @@ std::string host_name() {
     return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
 }
 
-/// Process, host and a number of its own, one a line: also threads of one process tell their locks apart.
+/// What the numbers of processes are numbers of: containers of one host may have the same name. Empty where unknown.
+std::string process_space() {
+    char name[64] = {};
+    return ::readlink("/proc/self/ns/pid", name, sizeof name - 1) > 0 ? name : "";
+}
+
+/// Process, host, its processes, and a number of its own, one a line: also threads of one process tell their locks
+/// apart.
 std::string new_identity() {
     std::random_device random;
-    return std::to_string(::getpid()) + "\n" + host_name() + "\n" + std::to_string(random()) +
+    return std::to_string(::getpid()) + "\n" + host_name() + "\n" + process_space() + "\n" + std::to_string(random()) +
            std::to_string(random()) + "\n";
 }
 
-LockHolder parse_identity(const std::string& content) {
+std::string_view take_line(std::string_view& text) {
+    const auto end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    return line;
+}
+
+LockHolder parse_identity(std::string_view content) {
     LockHolder holder;
-    const auto line = content.find('\n');
-    if (line == std::string::npos) return holder;
-    std::from_chars(content.data(), content.data() + line, holder.process);
-    holder.host = content.substr(line + 1, content.find('\n', line + 1) - line - 1);
+    const std::string_view process = take_line(content);
+    std::from_chars(process.data(), process.data() + process.size(), holder.process);
+    holder.host = take_line(content);
+    holder.process_space = take_line(content);
     return holder;
 }
 
 bool is_dead(const LockHolder& holder) {
-    return holder.process > 0 && holder.host == host_name() && ::kill(static_cast<pid_t>(holder.process), 0) != 0 &&
-           errno == ESRCH;
+    return holder.process > 0 && holder.host == host_name() && holder.process_space == process_space() &&
+           ::kill(static_cast<pid_t>(holder.process), 0) != 0 && errno == ESRCH;
 }
 
 std::chrono::system_clock::time_point modified(const struct stat& status) {
@@ -88,11 +102,17 @@ bool stamp(const PathBeneath& place) {
     return ::utimensat(at.folder(), at.name(), nullptr, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+bool is_same(const struct stat& a, const struct stat& b) { return a.st_ino == b.st_ino && a.st_dev == b.st_dev; }
+
+bool is_same_file(int a, int b) {
+    struct stat one{}, other{};
+    return ::fstat(a, &one) == 0 && ::fstat(b, &other) == 0 && is_same(one, other);
+}
+
 /// Whether the path still names the open file: a lock on a deleted one binds nobody.
 bool is_still_named(int descriptor, const fs::path& path) {
     struct stat open{}, named{};
-    return ::fstat(descriptor, &open) == 0 && ::lstat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino &&
-           open.st_dev == named.st_dev;
+    return ::fstat(descriptor, &open) == 0 && ::lstat(path.c_str(), &named) == 0 && is_same(open, named);
 }
 
 /// Descriptors that hold a lock. A forked child closes its copies: with them the lock would outlive a parent that is
@@ -181,11 +201,11 @@ int FileLock::open_lock_file() const {
         throw FileError("lock", path(), {errno, std::system_category()});
     }
     struct stat status{};
-    const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
-    if (regular && (!existing || status.st_nlink == 1)) return descriptor;
+    const int error = ::fstat(descriptor, &status) == 0 ? 0 : errno;
+    if (error == 0 && S_ISREG(status.st_mode) && (!existing || status.st_nlink == 1)) return descriptor;
     ::close(descriptor);
     if (existing) return -1;
-    throw FileError("lock", path(), std::make_error_code(std::errc::not_supported));
+    throw FileError("lock", path(), {error == 0 ? EOPNOTSUPP : error, std::system_category()});
 }
 
 FileLock::Attempt FileLock::try_flock() {
@@ -196,6 +216,10 @@ FileLock::Attempt FileLock::try_flock() {
         error = flock_(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
     } while (error == EINTR);
 
+    if (error == 0 && is_granted_again(descriptor)) {
+        ::close(descriptor);
+        return Attempt::unsupported;
+    }
     if (error == 0 && is_still_named(descriptor, path())) {
         // Others that wait tell by it since when.
         if (file_ == File::created) (void)::futimens(descriptor, nullptr);
@@ -210,6 +234,20 @@ FileLock::Attempt FileLock::try_flock() {
     if (error == EWOULDBLOCK) return Attempt::busy;
     if (flock_unsupported(error)) return Attempt::unsupported;
     throw FileError("lock", path(), {error, std::system_category()});
+}
+
+/// Whether the lock that `held` has is given to another one, too.
+bool FileLock::is_granted_again(int held) const {
+    int descriptor = -1;
+    try {
+        descriptor = open_at(lock_file_, O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_RDONLY);
+    } catch (const IoError&) {
+        // Its folder has gone: so has the name of what is held, which is looked at next.
+    }
+    if (descriptor < 0) return false;
+    const bool granted = is_same_file(held, descriptor) && flock_(descriptor, LOCK_EX | LOCK_NB) == 0;
+    ::close(descriptor);
+    return granted;
 }
 
 bool FileLock::try_soft_lock() {

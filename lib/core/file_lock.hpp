@@ -16,6 +16,7 @@ namespace hfhub {
 struct LockHolder {
     std::int64_t process = 0;
     std::string host;
+    std::string process_space;    ///< Of that host, in which the number counts.
     std::chrono::seconds age{0};  ///< Since its last sign of life.
 };
 
@@ -23,11 +24,11 @@ struct LockHolder {
 std::optional<std::int64_t> flock_holder(std::string_view locks, std::uint64_t device, std::uint64_t inode);
 
 /// An advisory lock among processes and threads, in the manner and place of Python's filelock: flock on a file that
-/// stays when the lock is released. Where the file system has no flock, a file beside it that only one can create takes
-/// its place (a soft lock): it names its holder, and is taken over once that process is gone or has given no sign of
-/// life for 60 s. Waiting is the caller's: nothing here blocks. Locks may lie (some network file systems grant flock to
-/// everyone), so they save work but nothing may rely on them to keep data whole. Not thread-safe; one object per user
-/// of the lock.
+/// stays when the lock is released. Where the file system has no flock, or grants it to everyone, a file beside it that
+/// only one can create takes its place (a soft lock): it names its holder, and is taken over once that process is gone
+/// or has given no sign of life for 60 s. Waiting is the caller's: nothing here blocks. Locks may lie (a network file
+/// system may keep them within each host), so they save work but nothing may rely on them to keep data whole. Not
+/// thread-safe; one object per user of the lock.
 class FileLock {
   public:
     static constexpr std::chrono::seconds stale_after{60};
@@ -65,6 +66,7 @@ class FileLock {
     enum class Attempt : std::uint8_t { done, busy, unsupported, replaced };
     Attempt try_flock();
     int open_lock_file() const;
+    bool is_granted_again(int held) const;
     bool try_soft_lock();
     bool break_if_stale();
     std::chrono::system_clock::time_point file_system_time() const;

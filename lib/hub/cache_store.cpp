@@ -1,6 +1,7 @@
 #include "hub/cache_store.hpp"
 
 #include "core/atomic_file.hpp"
+#include "core/folded_name.hpp"
 #include "core/log.hpp"
 
 #include <algorithm>
@@ -39,6 +40,14 @@ fs::path resolved_folder(std::string_view text) {
     if (!error) resolved = fs::weakly_canonical(resolved, error);
     if (error) throw FileError("use the folder", path, error);
     return resolved;
+}
+
+void require_own_name(const fs::path& root, const fs::path& relative) {
+    const auto other = folded_name(root, relative);
+    if (!other) return;
+    throw IoError("cannot store " + relative.string() + " in " + root.string() +
+                  ": this file system takes its name for " + *other +
+                  ", which is there; use a folder on a file system that tells upper from lower case");
 }
 
 bool file_exists_at(const fs::path& path) noexcept {

@@ -18,6 +18,10 @@ namespace hfhub::hub {
 /// The folder that the text means: absolute, "~/" replaced, links resolved as far as it exists.
 std::filesystem::path resolved_folder(std::string_view text);
 
+/// Throws IoError where the file system takes the name below `root` for another one that is there: they differ in case
+/// or Unicode form only, and the one would replace the other.
+void require_own_name(const std::filesystem::path& root, const std::filesystem::path& relative);
+
 bool file_exists_at(const std::filesystem::path& path) noexcept;
 /// Of a file, be it behind a link; nothing where there is none.
 std::optional<std::uint64_t> file_size_at(const std::filesystem::path& path) noexcept;

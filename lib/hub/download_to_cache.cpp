@@ -1,4 +1,5 @@
 #include "core/atomic_file.hpp"
+#include "core/folded_name.hpp"
 #include "http/workers.hpp"
 #include "hub/cache_store.hpp"
 #include "hub/download_job.hpp"
@@ -23,7 +24,7 @@ class CacheJob final : public DownloadJob {
     std::optional<LocalFile> cached_at(const std::string& commit) const {
         fs::path pointer = pointer_at(commit);
         const auto size = file_size_at(pointer);
-        if (!size || (*size == 0 && lost_its_content(pointer))) return std::nullopt;
+        if (!size || (*size == 0 && lost_its_content(pointer)) || is_of_another_name(commit)) return std::nullopt;
         if (request->size && *size != *request->size) return std::nullopt;
         LocalFile file{pointer, std::nullopt};
         if (request->dry_run) {
@@ -57,6 +58,7 @@ class CacheJob final : public DownloadJob {
     /// Whether the file is there under its name: then the cache, which may be read-only, needs no change.
     bool is_there(const FileDescription& file) const {
         if (step(file) != CacheStep::use) return false;
+        require_own_name(cache_.snapshot(file.commit_hash), request->filename);
         write_ref(cache_, request->revision, file.commit_hash);
         return true;
     }
@@ -73,6 +75,7 @@ class CacheJob final : public DownloadJob {
         const PathBeneath blobs = cache_.inside(cache_.blobs()), pointer = cache_.inside(pointer_at(file.commit_hash));
         make_directories(blobs);
         make_directories(pointer.parent_path());
+        require_own_name(cache_.snapshot(file.commit_hash), request->filename);
         write_cachedir_tag(cache_.cache_dir());
         // A branch whose former commit has the file means that one until the new file is there.
         if (!last_known()) write_ref(cache_, request->revision, file.commit_hash);
@@ -110,6 +113,10 @@ class CacheJob final : public DownloadJob {
 
     fs::path pointer_at(const std::string& commit) const { return cache_.pointer(commit, request->filename); }
 
+    bool is_of_another_name(const std::string& commit) const {
+        return folded_name(cache_.snapshot(commit), request->filename).has_value();
+    }
+
     CacheStep step(const FileDescription& file) const {
         return cache_step(is_whole(pointer_at(file.commit_hash), file), is_whole(cache_.blob(file.etag), file),
                           request->force_download);
@@ -125,6 +132,8 @@ class CacheJob final : public DownloadJob {
         const PathBeneath blob = cache_.inside(cache_.blob(file.etag));
         const PathBeneath pointer = cache_.inside(pointer_at(file.commit_hash));
         part.publish(blob);
+        // The lock is the content's: a file of a similar name may have come meanwhile.
+        require_own_name(cache_.snapshot(file.commit_hash), request->filename);
         std::error_code error;
         // A link shows the new blob already; a file of its own, where links are not to be had, does not.
         if (fs::is_symlink(pointer.path(), error) && file_exists_at(pointer.path())) return;

@@ -1,5 +1,6 @@
 #include "core/atomic_file.hpp"
 #include "core/file_lock.hpp"
+#include "core/folded_name.hpp"
 #include "core/log.hpp"
 #include "http/workers.hpp"
 #include "hub/cache_store.hpp"
@@ -29,7 +30,9 @@ class FolderJob final : public DownloadJob {
         } catch (const FileError&) {
             // The folder may be read-only and hold the file; where it is to be written, that fails again.
         }
-        if (local_file_exists(paths_)) seen_ = identity_behind(paths_.file.path());
+        if (local_file_exists(paths_) && !folded_name(paths_.root, request->filename)) {
+            seen_ = identity_behind(paths_.file.path());
+        }
         metadata_ = read_local_metadata(paths_);
     }
 
@@ -76,6 +79,7 @@ class FolderJob final : public DownloadJob {
 
     ByteSource begin(const FileDescription& file) const override {
         ByteSource source;
+        require_own_name(paths_.root, request->filename);
         prepare_local_folder(paths_);
         const auto by_another = read_local_metadata(paths_);
         if (!request->force_download && by_another && by_another->etag == file.etag && local_file_exists(paths_)) {

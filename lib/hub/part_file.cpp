@@ -26,15 +26,13 @@ std::unique_ptr<FileLock> lock_existing(const PathBeneath& part, const PartLocks
     return lock;
 }
 
-/// What the lock that is held shows of it; nothing where it has gone meanwhile.
-std::optional<FoundPart> examine(const LeftPart& left, const FileLock& lock, const PartLocks& locks,
-                                 std::chrono::system_clock::time_point now) {
+/// While its lock is held; nothing where it has gone meanwhile.
+std::optional<FoundPart> examine(const LeftPart& left, std::chrono::system_clock::time_point now) {
     const auto identity = identity_of(left.place.path());
     if (!identity || !identity->plain()) return std::nullopt;
     FoundPart part;
     part.bytes = identity->size;
     part.from_this_host = left.from_this_host;
-    part.lock_excludes = lock.is_soft() || !lock_existing(left.place, locks);
     part.idle = std::chrono::duration_cast<std::chrono::seconds>(now - identity->modified);
     return part;
 }
@@ -43,12 +41,10 @@ std::optional<FoundPart> examine(const LeftPart& left, const FileLock& lock, con
 
 bool may_take_over(const FoundPart& part, std::optional<std::uint64_t> size) noexcept {
     if (part.bytes == 0 || (size && part.bytes > *size)) return false;
-    return (part.lock_excludes && part.from_this_host) || part.idle >= abandoned_after;
+    return part.from_this_host || part.idle >= abandoned_after;
 }
 
-bool may_delete(const FoundPart& part) noexcept {
-    return part.lock_excludes && (part.from_this_host || part.idle >= abandoned_after);
-}
+bool may_delete(const FoundPart& part) noexcept { return part.from_this_host || part.idle >= abandoned_after; }
 
 std::optional<std::uint64_t> free_space(const struct statvfs& status) noexcept {
     if (status.f_blocks == 0) return std::nullopt;
@@ -75,7 +71,7 @@ void delete_left_parts(const std::vector<LeftPart>& parts, std::chrono::system_c
         try {
             const auto lock = lock_existing(left.place, locks);
             if (!lock) continue;
-            const auto part = examine(left, *lock, locks, now);
+            const auto part = examine(left, now);
             if (part && may_delete(*part)) remove_file(left.place);
         } catch (const std::exception&) {
             // They take room, no more.
@@ -89,7 +85,7 @@ PartFile::PartFile(const PathBeneath& folder, std::string_view stem, PartContent
         make(folder, stem);
         left_ = find_left_parts(folder, stem);
         std::erase_if(left_, [this](const LeftPart& left) { return left.place.path() == path(); });
-        if (resume && is_hashable()) take_over();
+        if (resume && is_checked_by_hash()) take_over();
         check_space(folder.path());
         start_hash();
     } catch (...) {
@@ -102,14 +98,14 @@ PartFile::~PartFile() { leave(); }
 
 void PartFile::leave() noexcept {
     if (published_ || lost_ || path().empty() || !made_in_.is_this()) return;
-    if (!keep_ || position_ == 0 || !is_hashable()) {
+    if (!keep_ || position_ == 0 || !is_checked_by_hash()) {
         remove_file(file_.place());
     } else {
         forget_unfinished_names(path().parent_path());
     }
 }
 
-bool PartFile::is_hashable() const noexcept {
+bool PartFile::is_checked_by_hash() const noexcept {
     return content_.verify_hash && (is_sha256(content_.etag) || is_git_sha1(content_.etag));
 }
 
@@ -120,8 +116,10 @@ void PartFile::make(const PathBeneath& folder, std::string_view stem) {
         made_at_ = file_.identity().modified;
         try {
             lock_ = lock_existing(file_.place(), locks_);
-        } catch (const FileError&) {
-            return;  // no locks here: others wait until the part looks abandoned
+        } catch (const FileError& error) {
+            // No locks here: others wait until the part looks abandoned. What lacks for the moment only is waited for.
+            if (error.code == std::errc::too_many_files_open) throw;
+            return;
         }
         if (lock_) return;
         remove_file(file_.place());
@@ -145,7 +143,7 @@ void PartFile::take_over() {
 bool PartFile::try_take_over(const LeftPart& left) {
     auto lock = lock_existing(left.place, locks_);
     if (!lock) return false;
-    const std::optional<FoundPart> part = examine(left, *lock, locks_, file_system_time());
+    const std::optional<FoundPart> part = examine(left, file_system_time());
     if (!part || !may_take_over(*part, content_.size)) return false;
     // A soft lock belongs to the name, flock to the file.
     if (lock->is_soft() && !lock_) return false;
@@ -245,7 +243,7 @@ void PartFile::verify() {
     if (file_.size() != position_) {
         throw IntegrityError(path().string() + " was changed while it was written; try again");
     }
-    if (!is_hashable()) return;
+    if (!is_checked_by_hash()) return;
     if (!hasher_) {
         // Git's hash begins with the length, which was not known before.
         content_.size = position_;

@@ -4,10 +4,10 @@
 // answers belong on a worker.
 //
 // Part files are private while they are in use: the user holds a lock on the file itself. What an interrupted transfer
-// has left is taken over by the next one of the same content. As locks may lie, a part is taken over only where the
-// lock proves to exclude, and whoever might hold it is on this machine, or where nobody has written to it for a while;
-// and it gets a new name first, which only one can do, and by which a writer that was thought dead learns that it has
-// lost the part. Whatever happens, the hash of the whole content decides.
+// has left is taken over by the next one of the same content. As a lock may bind one machine only, a part is taken over
+// where whoever might hold it is on this one, or where nobody has written to it for a while; and it gets a new name
+// first, which only one can do, and by which a writer that was thought dead learns that it has lost the part. Whatever
+// happens, the hash of the whole content decides.
 
 #include "core/atomic_file.hpp"
 #include "core/digest.hpp"
@@ -29,10 +29,9 @@
 
 namespace hfhub::hub {
 
-/// What is known about a part that somebody has left.
+/// What is known about a part that somebody has left, and whose lock was to be had.
 struct FoundPart {
     std::uint64_t bytes = 0;
-    bool lock_excludes = false;    ///< A second lock on it was refused while the first was held.
     bool from_this_host = false;   ///< By its name.
     std::chrono::seconds idle{0};  ///< Since it was written to.
 };
@@ -87,6 +86,9 @@ class PartFile {
     const std::filesystem::path& path() const noexcept { return file_.path(); }
     const PartContent& content() const noexcept { return content_; }
 
+    /// Whether the hash of the whole will tell if it is right.
+    bool is_checked_by_hash() const noexcept;
+
     /// Bytes that were taken over but are not hashed yet.
     std::uint64_t unhashed() const noexcept { return position_ - hashed_; }
     /// Hashes up to that many of them.
@@ -122,7 +124,6 @@ class PartFile {
     void start_hash();
     std::uint64_t missing() const noexcept;
     void check_space(const std::filesystem::path& folder);
-    bool is_hashable() const noexcept;
 
     PartContent content_;
     PartLocks locks_;

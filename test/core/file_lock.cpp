@@ -27,6 +27,10 @@ int refuse(int, int) {
     return errno = Error, -1;
 }
 constexpr FileLock::Flock no_flock = refuse<ENOSYS>;
+constexpr FileLock::Flock lying_flock = [](int, int) { return 0; };
+
+/// In which the numbers of processes count here.
+std::string own_process_space() { return fs::read_symlink("/proc/self/ns/pid").string(); }
 
 void make_older(const fs::path& path, std::chrono::seconds age) {
     timespec times[2] = {};
@@ -138,9 +142,11 @@ TEST_CASE("a lock on a deleted file is not taken for the lock") {
     CHECK(!c.try_lock());
 }
 
-TEST_CASE("file systems without flock get a soft lock") {
+TEST_CASE("file systems without flock, or whose flock everybody gets, get a soft lock") {
     const TemporaryFolder folder;
-    for (const auto flock : {refuse<ENOSYS>, refuse<ENOLCK>, refuse<EOPNOTSUPP>, refuse<EINVAL>}) {
+    for (const FileLock::Flock flock :
+         {FileLock::Flock(refuse<ENOSYS>), FileLock::Flock(refuse<ENOLCK>), FileLock::Flock(refuse<EOPNOTSUPP>),
+          FileLock::Flock(refuse<EINVAL>), lying_flock}) {
         FileLock a(folder / "l", flock), b(folder / "l", flock);
         CHECK(a.try_lock());
         CHECK(a.is_soft());
@@ -170,7 +176,8 @@ TEST_CASE("other failures of flock are errors") {
 TEST_CASE("a soft lock is taken over once its process is dead") {
     const TemporaryFolder folder;
     const auto soft = folder / "l.soft";
-    write_file_atomically(soft, std::to_string(dead_process()) + "\n" + own_host() + "\n1\n");
+    write_file_atomically(soft,
+                          std::to_string(dead_process()) + "\n" + own_host() + "\n" + own_process_space() + "\n1\n");
     FileLock lock(folder / "l", no_flock);
     CHECK(lock.try_lock());
     CHECK(lock.holder()->process == ::getpid());
@@ -178,12 +185,15 @@ TEST_CASE("a soft lock is taken over once its process is dead") {
     CHECK(entries_in(folder.path()) == 1);
 }
 
-TEST_CASE("a process of another host is not judged by its number") {
+TEST_CASE("a process of another host, or of another container with its name, is not judged by its number") {
     const TemporaryFolder folder;
-    write_file_atomically(folder / "l.soft", std::to_string(dead_process()) + "\nelsewhere\n1\n");
+    const std::string process = std::to_string(dead_process()) + "\n";
     FileLock lock(folder / "l", no_flock);
+    write_file_atomically(folder / "l.soft", process + "elsewhere\n" + own_process_space() + "\n1\n");
     CHECK(!lock.try_lock());
     CHECK(lock.holder()->host == "elsewhere");
+    write_file_atomically(folder / "l.soft", process + own_host() + "\npid:[1]\n1\n");
+    CHECK(!lock.try_lock());
 }
 
 TEST_CASE("a soft lock is taken over after a minute without a sign of life") {
@@ -292,7 +302,7 @@ TEST_CASE("who waits for a lock can say whom for, and since when") {
 
 TEST_CASE("threads that contend exclude each other") {
     const TemporaryFolder folder;
-    for (const auto flock : {FileLock::Flock(::flock), no_flock}) {
+    for (const auto flock : {FileLock::Flock(::flock), no_flock, lying_flock}) {
         std::atomic<int> inside = 0, overlaps = 0, entries = 0;
         std::vector<std::thread> threads;
         for (int t = 0; t < 4; ++t) {

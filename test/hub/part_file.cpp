@@ -64,26 +64,24 @@ std::size_t files_in(const fs::path& folder) {
 
 }  // namespace
 
-TEST_CASE("a part is taken over where its lock excludes, or where it is abandoned") {
+TEST_CASE("a part is taken over where its lock binds whoever may have it, or where it is abandoned") {
     const auto may = [](FoundPart part) { return may_take_over(part, 100); };
-    CHECK(may({.bytes = 1, .lock_excludes = true, .from_this_host = true}));
-    CHECK(!may({.bytes = 1, .lock_excludes = true, .from_this_host = false}));
-    CHECK(!may({.bytes = 1, .lock_excludes = false, .from_this_host = true}));
+    CHECK(may({.bytes = 1, .from_this_host = true}));
+    CHECK(!may({.bytes = 1, .from_this_host = false}));
     CHECK(!may({.bytes = 1, .idle = 599s}));
     CHECK(may({.bytes = 1, .idle = 600s}));
-    CHECK(!may({.bytes = 0, .lock_excludes = true, .from_this_host = true}));
-    CHECK(may({.bytes = 100, .lock_excludes = true, .from_this_host = true}));
-    CHECK(!may({.bytes = 101, .lock_excludes = true, .from_this_host = true}));
+    CHECK(!may({.bytes = 0, .from_this_host = true}));
+    CHECK(may({.bytes = 100, .from_this_host = true}));
+    CHECK(!may({.bytes = 101, .from_this_host = true}));
     CHECK(may_take_over({.bytes = 101, .idle = 600s}, std::nullopt));
 }
 
 TEST_CASE("a part is deleted only where nobody can be writing to it") {
-    CHECK(may_delete({.bytes = 1, .lock_excludes = true, .from_this_host = true}));
-    CHECK(may_delete({.bytes = 1, .lock_excludes = true, .idle = 600s}));
-    CHECK(!may_delete({.bytes = 1, .lock_excludes = true, .idle = 599s}));
-    CHECK(!may_delete({.bytes = 1, .lock_excludes = false, .from_this_host = true, .idle = 600s}));
-    CHECK(may_delete({.bytes = 0, .lock_excludes = true, .from_this_host = true}));
-    CHECK(!may_delete({.bytes = 0, .lock_excludes = true}));
+    CHECK(may_delete({.bytes = 1, .from_this_host = true}));
+    CHECK(may_delete({.bytes = 1, .idle = 600s}));
+    CHECK(!may_delete({.bytes = 1, .idle = 599s}));
+    CHECK(may_delete({.bytes = 0, .from_this_host = true}));
+    CHECK(!may_delete({.bytes = 0}));
 }
 
 TEST_CASE("a whole part gets its last name") {
@@ -280,23 +278,32 @@ TEST_CASE("a part that Python is writing is left alone, also while it is empty")
 }
 
 TEST_CASE("with soft locks a part is taken over under a new name, of which no lock remains") {
-    const TemporaryFolder folder;
-    leave(folder.path(), 60'000, no_locks());
-    REQUIRE(files_in(folder.path()) == 1);
-    const fs::path left = fs::directory_iterator(folder.path())->path();
-    {
-        PartFile part(folder.path(), sha, wanted(), true, no_locks());
-        CHECK(part.position() == 60'000);
-        CHECK(part.path() != left);
-        CHECK(!fs::exists(left));
-        CHECK(fs::exists(soft_lock_of(part)));
-        CHECK(files_in(folder.path()) == 2);
-        PartFile second(folder.path(), sha, wanted(), true, no_locks());
-        CHECK(second.position() == 0);
-        complete(part, folder / "whole");
+    for (const PartLocks locks : {no_locks(), lying_locks()}) {
+        const TemporaryFolder folder;
+        leave(folder.path(), 60'000, locks);
+        REQUIRE(files_in(folder.path()) == 1);
+        const fs::path left = fs::directory_iterator(folder.path())->path();
+        {
+            PartFile part(folder.path(), sha, wanted(), true, locks);
+            CHECK(part.position() == 60'000);
+            CHECK(part.path() != left);
+            CHECK(!fs::exists(left));
+            CHECK(fs::exists(soft_lock_of(part)));
+            CHECK(files_in(folder.path()) == 2);
+            PartFile second(folder.path(), sha, wanted(), true, locks);
+            CHECK(second.position() == 0);
+            complete(part, folder / "whole");
+        }
+        CHECK(files_in(folder.path()) == 1);
+        CHECK(read_file(folder / "whole", 1 << 20) == content);
     }
-    CHECK(files_in(folder.path()) == 1);
-    CHECK(read_file(folder / "whole", 1 << 20) == content);
+}
+
+TEST_CASE("without a descriptor for its lock no part is begun") {
+    const TemporaryFolder folder;
+    const PartLocks none{[](int, int) { return errno = EMFILE, -1; }};
+    CHECK_THROWS_WITH_AS(PartFile(folder.path(), sha, wanted(), true, none), doctest::Contains("ulimit"), FileError);
+    CHECK(files_in(folder.path()) == 0);
 }
 
 TEST_CASE("who was thought dead does not write to a part that another has taken over") {

@@ -118,7 +118,9 @@ class BasicDownload : public virtual ApiHandle {
 
     /// The path of the file on this machine, fetched where it is not there yet or has changed. Bytes are checked
     /// against length and hash before the file appears under that path; what an interrupted transfer has fetched is
-    /// used by the next one, also of another process. Of several callers one fetches and the others wait.
+    /// used by the next one, also of another process. Of several callers one fetches and the others wait. Names are
+    /// used as they are: where the file system refuses one (reserved words, 256 bytes), or takes it for another name
+    /// that is there (case, Unicode form), that is an IoError, and nothing is replaced.
     ///
     /// Where the Hub cannot be asked (offline, network down, server errors, also an access that was withdrawn), the
     /// cached version is returned, and cached files are used unasked for the next minute where no answer came at all;
