@@ -38,7 +38,11 @@ struct Fixture : test::PoolFixture {
         bodies.resize(count);
         for (auto& body : bodies) tasks.push_back(loop.submit(fetch(request_for(server.url("/slow")), body)));
         loop.turn();
-        CHECK(loop.until([&] { return pool->stats().active == count; }));
+        // The server needs descriptors, too.
+        const auto served = [&] {
+            return pool->stats().active == count && server.accepted() == static_cast<int>(count);
+        };
+        CHECK(loop.until(served));
         return tasks;
     }
     std::vector<std::string> bodies;
