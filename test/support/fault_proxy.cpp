@@ -58,8 +58,11 @@ struct Flow {
 
 /// One client and its server, moved by one thread.
 struct FaultProxy::Link {
-    Link(int client, std::optional<std::uint16_t> target, ProxyFaults faults, const std::atomic<bool>& stopping)
-        : client(client), target(target), faults(faults), stopping(stopping) {}
+    Link(int client, std::optional<std::uint16_t> target, ProxyFaults made_with, int index,
+         const std::atomic<bool>& stopping)
+        : client(client), target(target), faults(std::move(made_with)), index(index), stopping(stopping) {
+        if (faults.cut_of) faults.cut_after = faults.cut_of(index);
+    }
     ~Link() {
         if (thread.joinable()) thread.join();
     }
@@ -152,6 +155,7 @@ struct FaultProxy::Link {
                 return;
             }
             const auto moved = static_cast<std::size_t>(n);
+            if (from_server && faults.passed) faults.passed(index, std::string_view(bytes).substr(0, moved));
             flow.passed += moved;
             flow.size -= moved;
             bytes.erase(0, moved);
@@ -176,18 +180,19 @@ struct FaultProxy::Link {
     int server = -1;
     std::optional<std::uint16_t> target;
     ProxyFaults faults;
+    int index;
     const std::atomic<bool>& stopping;
     bool broken = false;
     std::atomic<bool> ended = false;
     std::thread thread;
 };
 
-FaultProxy::FaultProxy(std::uint16_t port, ProxyFaults faults) : FaultProxy(faults) {
+FaultProxy::FaultProxy(std::uint16_t port, ProxyFaults faults) : FaultProxy(std::move(faults)) {
     const std::lock_guard lock(mutex_);
     target_ = port;
 }
 
-FaultProxy::FaultProxy(ProxyFaults faults) : faults_(faults) {
+FaultProxy::FaultProxy(ProxyFaults faults) : faults_(std::move(faults)) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address = loopback(0);
     socklen_t size = sizeof address;
@@ -214,10 +219,10 @@ void FaultProxy::accept_all() {
     for (;;) {
         const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
         if (fd < 0) return;
-        ++accepted_;
+        const int index = accepted_++;
         const std::lock_guard lock(mutex_);
         links_.remove_if([](const auto& link) { return link->ended.load(); });
-        Link& link = *links_.emplace_back(std::make_unique<Link>(fd, target_, faults_, stopping_));
+        Link& link = *links_.emplace_back(std::make_unique<Link>(fd, target_, faults_, index, stopping_));
         link.thread = std::thread([&link] { link.run(); });
     }
 }

@@ -4,11 +4,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 namespace hfhub::test {
@@ -20,6 +22,10 @@ struct ProxyFaults {
     std::chrono::milliseconds pause{0};    ///< For so many bytes, which makes a rate of both.
     std::optional<std::size_t> cut_after;  ///< Bytes of the server after which the connection ends so:
     enum class End : std::uint8_t { fin, rst, stall } end = End::fin;
+    /// In place of cut_after: what that is for the connection of this number, from 0 on.
+    std::function<std::optional<std::size_t>(int connection)> cut_of{};
+    /// Called with each piece of the server's that was passed on, on the connection's own thread.
+    std::function<void(int connection, std::string_view bytes)> passed{};
 };
 
 /// A TCP proxy on a loopback port, between a client and a server that know nothing of it; or one that clients ask by
