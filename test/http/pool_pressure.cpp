@@ -229,18 +229,18 @@ TEST_CASE("an origin that does not answer takes few connections, and all who wai
     std::vector<std::shared_ptr<Loop::Task>> tasks;
     for (auto& body : bodies) {
         Request request = f.request_for("http://127.0.0.2:" + std::to_string(silent.port()) + "/");
-        request.timeouts.connect = 400ms;
+        request.timeouts.connect = 1s;
         tasks.push_back(f.loop.submit(f.fetch(std::move(request), body)));
     }
     f.loop.turn();
     const auto begin = Clock::now();
     CHECK(f.get(alive.url("/x")) == "/x");
-    CHECK(Clock::now() - begin < 350ms);
+    CHECK(Clock::now() - begin < 900ms);
     for (const auto& task : tasks) {
-        CHECK(f.loop.until([&] { return task->done; }, 3s));
+        CHECK(f.loop.until([&] { return task->done; }, 5s));
         CHECK(task->outcome() == "TimeoutError");
     }
-    CHECK(Clock::now() - begin < 3s);  // not one handful after the other
+    CHECK(Clock::now() - begin < 5s);  // not one handful after the other
     CHECK(f.loop.until([&] { return f.pool->stats().connects_failed == 8; }));
     CHECK(f.pool->stats().waiting == 0);
 }

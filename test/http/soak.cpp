@@ -209,7 +209,7 @@ struct Soak {
         CHECK(loop.until([&] { return open_descriptors() <= room; }));
         CHECK(failures.size() == 0);
         if (!failures.empty()) MESSAGE(failures.front());
-        CHECK(tries > wanted + wanted / 250);
+        CHECK(tries > wanted + wanted / 500);
         if (memory_tells && wanted >= 100'000) {
             CHECK(end.in_use - half.in_use < 1 << 20);
             CHECK(end.resident - half.resident < 4 << 20);

@@ -34,6 +34,8 @@ HOSTS = f"""127.0.0.1 localhost
 """
 DROP = f"""table inet faults {{ chain input {{ type filter hook input priority 0;
 ip6 daddr {DEAD_V6} drop; ip daddr {DEAD_V4} drop; }}; }}"""
+REFUSE = f"""table inet faults {{ chain input {{ type filter hook input priority 0;
+ip6 daddr {DEAD_V6} tcp dport {PORT} reject with tcp reset; }}; }}"""
 V4_FIRST = "precedence ::ffff:0:0/96 100\n"
 
 
@@ -134,11 +136,11 @@ def dead_families(scene, checks):
             expect(second < 0.15, second)
     scene.preferences.write_text("")
     with checks.check("a name whose preferred family refuses: no wait"):
-        subprocess.run(["nft", "insert", "rule", "inet", "faults", "input", "ip6", "daddr", DEAD_V6, "meta", "l4proto",
-                        "tcp", "reject", "with", "tcp", "reset"], check=True)
+        for rules in ("flush ruleset", REFUSE):
+            subprocess.run(["nft", rules], check=True)
         (took,) = scene.seconds(f"http://v6-dead.test:{PORT}/")
-        subprocess.run(["nft", "flush", "ruleset"], check=True)
-        subprocess.run(["nft", DROP], check=True)
+        for rules in ("flush ruleset", DROP):
+            subprocess.run(["nft", rules], check=True)
         expect(took < 0.2, took)
     with checks.check("a name whose addresses are all dead: the end comes in time and names them"):
         result = scene.fetch("--connect-timeout", 0.8, "--retry", 0, f"http://all-dead.test:{PORT}/")

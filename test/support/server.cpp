@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <stdexcept>
 
@@ -192,6 +193,10 @@ Server::~Server() {
 void Server::accept_all() {
     for (;;) {
         const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        if (fd < 0 && errno == EMFILE && !stopping_) {  // the test has taken them all for a while
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            continue;
+        }
         if (fd < 0) return;
         // Threads that are over are joined here, so that a long run does not pile them up.
         for (auto at = clients_.begin(); at != clients_.end();) {

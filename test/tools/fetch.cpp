@@ -86,6 +86,7 @@ http::Request request_of(const Arguments& arguments, http::SessionState& state, 
     } else if (arguments.data) {
         request.body = *arguments.data;
     }
+    request.timeouts.connect = duration_cast<milliseconds>(duration<double>(arguments.connect_timeout));
     if (arguments.timeout > 0) {
         request.deadline =
             http::Clock::now() + duration_cast<http::Clock::duration>(duration<double>(arguments.timeout));
@@ -107,7 +108,6 @@ SessionOptions options_of(const Arguments& arguments) {
         environment.all_proxy = environment.http_proxy = environment.https_proxy = arguments.proxy;
         environment.no_proxy.reset();
     }
-    options.connect_timeout = duration_cast<milliseconds>(duration<double>(arguments.connect_timeout));
     options.max_attempts = 1 + arguments.retry;
     options.backoff_base = duration_cast<milliseconds>(duration<double>(arguments.retry_delay));
     return options;
