@@ -257,7 +257,7 @@ TEST_CASE("what breaks the grammar is a ProtocolError however it is cut") {
         {"bare LF in a chunk extension", chunked + "3;a\nabc\r\n0\r\n\r\n"},
         {"bare CR in a chunk extension", chunked + "3;a\rb\r\nabc\r\n0\r\n\r\n"},
         {"line end within quotes in a chunk extension", chunked + "3;a=\"\r\n\"\r\nabc\r\n0\r\n\r\n"},
-        {"NUL in a chunk extension", chunked + std::string("3;\0\r\nabc\r\n0\r\n\r\n", 18)},
+        {"NUL in a chunk extension", chunked + std::string("3;\0\r\nabc\r\n0\r\n\r\n", 15)},
         {"trailer without a name", chunked + "0\r\n: x\r\n\r\n"},
         {"trailer without a colon", chunked + "0\r\nx\r\n\r\n"},
         {"blank before a trailer's colon", chunked + "0\r\nx : y\r\n\r\n"},

@@ -74,6 +74,8 @@ struct Held {
     void start(const std::string& url, std::size_t upload = 0) {
         Request request;
         request.url = Url::parse(url);
+        // None may pass meanwhile, also on a slow machine.
+        request.timeouts.headers = request.timeouts.idle = request.timeouts.write = 60s;
         if (upload > 0) {
             request.method = Method::put;
             request.body = std::string(upload, 'u');

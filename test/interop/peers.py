@@ -21,7 +21,7 @@ def program_arguments(*options):
     """The paths of the programs under test, by these options."""
     parser = argparse.ArgumentParser()
     for option in options:
-        parser.add_argument(option, type=pathlib.Path, required=True)
+        parser.add_argument(option, type=lambda text: pathlib.Path(text).resolve(), required=True)
     return parser.parse_args()
 
 
