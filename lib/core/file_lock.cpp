@@ -94,7 +94,10 @@ PathBeneath with_random_suffix(const PathBeneath& place) {
 /// As open(2).
 int open_at(const PathBeneath& place, int flags, mode_t mode = 0) {
     const NameInFolder at(place);
-    return ::openat(at.folder(), at.name(), flags, mode);
+    for (;;) {
+        const int opened = ::openat(at.folder(), at.name(), flags, mode);
+        if (opened >= 0 || errno != EINTR) return opened;
+    }
 }
 
 bool stamp(const PathBeneath& place) {

@@ -30,6 +30,13 @@ constexpr int most_lookups = 1000;
     throw FileError(action, path, {error, std::system_category()});
 }
 
+int open_folder(int above, const fs::path& name, int flags) noexcept {
+    for (;;) {
+        const int opened = ::openat(above, name.c_str(), flags);
+        if (opened >= 0 || errno != EINTR) return opened;
+    }
+}
+
 /// Empty for the root itself.
 fs::path relative_path(const PathBeneath& place) {
     fs::path relative = place.path().lexically_relative(place.root());
@@ -61,7 +68,7 @@ fs::path first_link(const fs::path& root, const fs::path& relative) {
 /// The folder of what is beneath the root, open.
 int open_parent(const PathBeneath& place) {
     const fs::path relative = relative_path(place).parent_path();
-    const int root = ::open(place.root().c_str(), folder_flags);
+    const int root = open_folder(AT_FDCWD, place.root(), folder_flags);
     if (root < 0) fail("open", place.root(), errno);
     if (relative.empty()) return root;
     const int folder = open_folder_beneath(root, relative);
@@ -115,7 +122,7 @@ int open_folder_by_steps(int folder, const fs::path& relative) noexcept {
     for (const fs::path& part : relative) {
         const int above = at < 0 ? folder : at;
         const bool upwards = part == "..";
-        int next = upwards ? -1 : ::openat(above, part.c_str(), folder_flags | O_NOFOLLOW);
+        int next = upwards ? -1 : open_folder(above, part, folder_flags | O_NOFOLLOW);
         const int error = upwards ? EXDEV : errno == ENOTDIR && is_link(above, part.c_str()) ? ELOOP : errno;
         if (at >= 0) ::close(at);
         at = next;

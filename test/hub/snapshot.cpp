@@ -14,7 +14,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const std::map<std::string, std::string> some = {{"README.md", "# a\n"}, {"config.json", "{}"}, {"sub/v", "token"}};
+using Content = std::map<std::string, std::string>;
+const Content some = {{"README.md", "# a\n"}, {"config.json", "{}"}, {"sub/v", "token"}};
 const std::string earlier(40, 'e');
 const std::string pinned(commit);
 
@@ -213,7 +214,7 @@ TEST_CASE("a branch means its former commit until the new one is here") {
 }
 
 TEST_CASE("names that would lead out of the cache are refused before anything is fetched") {
-    const SnapshotServer hub({{"config.json", "{}"}, {"../evil", "x"}});
+    const SnapshotServer hub(Content{{"config.json", "{}"}, {"../evil", "x"}});
     CHECK_THROWS_AS(hub.download(), HfValidationError);
     CHECK(hub.requests() == 2);
     CHECK_THROWS_AS(hub.download({.revision = "../x"}), HfValidationError);
@@ -223,7 +224,7 @@ TEST_CASE("names that would lead out of the cache are refused before anything is
 }
 
 TEST_CASE("a folder of one's own: its files are updated, what else lies there stays, and its list is kept in it") {
-    SnapshotServer hub({{"a", "one"}, {".cache/huggingface/x", "a note of somebody"}});
+    SnapshotServer hub(Content{{"a", "one"}, {".cache/huggingface/x", "a note of somebody"}});
     const fs::path own = hub.home / "own";
     make_directories(own);
     write_file_atomically(own / "mine", "m");

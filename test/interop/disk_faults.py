@@ -112,7 +112,7 @@ def sweep(world, place):
     seen = collections.Counter()
     errors = [[error] for error in ERRORS] if LONG else [ERRORS]
     for choice in errors:
-        for number, on in itertools.product(itertools.count(1), (False, True) if LONG else (None,)):
+        for number, on in ((n, on) for n in itertools.count(1) for on in ((False, True) if LONG else (None,))):
             error = choice[number % len(choice)]
             # A disk that is full or broken stays so; a call may also fail alone.
             on = number % 2 == 0 if on is None else on
