@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs benches: hfhub beside its peers, alternating, medians, CPU seconds of the client process.
 
-  bench/run.py --build BUILD [NAME...]      names: http, download, throttled, distance, stream (default: all)
+  bench/run.py --build BUILD [--beside BUILD] [NAME...]      names: http, download, throttled, distance, stream (default: all)
+--beside names another build of hfhub, as of an earlier commit, that takes part as a peer instead of the slow ones.
 Servers and clients talk over loopback; clients run on one core and servers on the other where there are two.
 """
 import argparse
@@ -20,6 +21,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv/bin/python"
 CORES = sorted(os.sched_getaffinity(0))
+BESIDE = None
 
 
 def on_core(which):
@@ -29,6 +31,10 @@ def on_core(which):
 
 def have(program):
     return shutil.which(program) is not None
+
+
+def have_python():
+    return PYTHON.exists() and BESIDE is None
 
 
 def run(argv, timeout=300, env=None):
@@ -168,7 +174,7 @@ def bench_http(build, rounds):
 
 
 def bench_small(build, rounds, server, url, cert):
-    def ours(mode, count, concurrency):
+    def ours(mode, count, concurrency, build=build):
         def measure():
             _, out = run([build / "bench/small-requests", mode, url, cert, count, concurrency])
             requests, _, cpu = out.split()
@@ -193,8 +199,12 @@ def bench_small(build, rounds, server, url, cert):
             measures["blocking"] = ours("blocking", count, 1)
         else:
             measures["hop"] = ours("hop", count, concurrency)
-        if PYTHON.exists():
+        if have_python():
             measures["httpx"] = httpx(2000, concurrency)
+        if BESIDE:
+            measures["beside"] = ours("coroutine", count, concurrency, BESIDE)
+            other = "blocking" if concurrency == 1 else "hop"
+            measures["beside, other thread"] = ours(other, count, 1 if concurrency == 1 else concurrency, BESIDE)
         medians = alternate(rounds, **measures)
         mine = medians.pop("hfhub")
         blocking, hop = medians.pop("blocking", None), medians.pop("hop", None)
@@ -218,15 +228,19 @@ def bench_download(build, rounds):
         base, cert = servers.nginx(root)
         out = pathlib.Path(folder) / "out"
 
-        def fetch(*flags):
+        def fetch(*flags, build=build):
             return lambda: cpu_of([build / "test/hfhub-fetch", *flags, "--cacert", cert, "-o", out, base + "/big"])[0]
 
         def curl(*flags):
             return lambda: cpu_of(["curl", "-s", *flags, "--cacert", cert, "-o", out, base + "/big"])[0]
 
         for name, ours, theirs in (("HTTP/2, no hash", (), ("--http2",)), ("HTTP/1.1, no hash", ("--http1",), ("--http1.1",))):
-            medians = alternate(rounds, hfhub=fetch(*ours), curl=curl(*theirs))
-            row(name, medians["hfhub"], {"curl": medians["curl"]}, "s", 3)
+            measures = {"hfhub": fetch(*ours), "curl": curl(*theirs)}
+            if BESIDE:
+                measures["beside"] = fetch(*ours, build=BESIDE)
+            medians = alternate(rounds, **measures)
+            mine = medians.pop("hfhub")
+            row(name, mine, medians, "s", 3)
 
         hub, ca = servers.local_hub()
         name = "bench/big"
@@ -245,7 +259,7 @@ def bench_download(build, rounds):
             return cpu + cpu_of(["openssl", "dgst", "-sha256", out])[0]
 
         measures = {"hfhub": download, "curl + openssl dgst": curl_and_sha}
-        if PYTHON.exists():
+        if have_python():
             def python():
                 cache = pathlib.Path(folder) / "cache-py"
                 shutil.rmtree(cache, ignore_errors=True)
@@ -278,7 +292,7 @@ def bench_throttled(build, rounds):
 
         measures = {"hfhub": ours, "curl": lambda: run(["curl", "-s", "--cacert", ca, "-o", pathlib.Path(folder) / "out",
                                                         f"{hub}/bench/big/resolve/main/big"])[0]}
-        if PYTHON.exists():
+        if have_python():
             measures["huggingface_hub"] = lambda: run([PYTHON, ROOT / "bench/download/python_peer.py", "bench/big",
                                                        fresh("cache-py")], env=env)[0]
         medians = alternate(min(rounds, 2), **measures)
@@ -316,13 +330,15 @@ def bench_stream(build, rounds):
     with tempfile.TemporaryDirectory() as folder, Servers(build, folder) as servers:
         hub, ca = servers.local_hub()
 
-        def ours():
+        def ours(build=build):
             _, out = run([build / "bench/stream-tokens", hub + "/v1", ca, 100, 20000])
             tokens, _, cpu, _ = out.split()
             return float(tokens) / float(cpu) / 1000
 
         measures = {"hfhub": ours}
-        if PYTHON.exists():
+        if BESIDE:
+            measures["beside"] = lambda: ours(BESIDE)
+        if have_python():
             def python():
                 _, out = run([PYTHON, ROOT / "bench/stream/python_peer.py", hub + "/v1", ca, 20, 1000])
                 tokens, cpu = out.split()
@@ -342,9 +358,12 @@ BENCHES = {"http": bench_http, "download": bench_download, "throttled": bench_th
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--beside", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
+    global BESIDE
+    BESIDE = arguments.beside and arguments.beside.resolve()
     unknown = set(arguments.names) - set(BENCHES)
     if unknown:
         sys.exit(f"unknown benches: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
