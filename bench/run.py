@@ -248,7 +248,7 @@ def bench_download(build, rounds):
         subprocess.run([build / "bench/download-file", "upload", name, root / "big"], check=True,
                        env={**os.environ, **env}, stdout=subprocess.DEVNULL)
 
-        def download():
+        def download(build=build):
             cache = pathlib.Path(folder) / "cache"
             shutil.rmtree(cache, ignore_errors=True)
             _, out = run([build / "bench/download-file", "download", name, cache], env=env)
@@ -259,6 +259,8 @@ def bench_download(build, rounds):
             return cpu + cpu_of(["openssl", "dgst", "-sha256", out])[0]
 
         measures = {"hfhub": download, "curl + openssl dgst": curl_and_sha}
+        if BESIDE:
+            measures["beside"] = lambda: download(BESIDE)
         if have_python():
             def python():
                 cache = pathlib.Path(folder) / "cache-py"

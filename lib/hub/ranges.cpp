@@ -1,6 +1,7 @@
 #include "hub/ranges.hpp"
 
 #include "core/log.hpp"
+#include "core/page_buffer.hpp"
 #include "http/body.hpp"
 #include "http/pipeline.hpp"
 #include "http/wait.hpp"
@@ -85,7 +86,7 @@ struct Part {
         : index(number),
           first(stretch.first_of(number)),
           size(static_cast<std::size_t>(stretch.end_of(number) - first)),
-          bytes(std::make_unique_for_overwrite<std::byte[]>(size)) {}
+          bytes(page_buffer(size)) {}
 
     std::span<std::byte> room() const { return {bytes.get() + filled, size - filled}; }
     std::span<const std::byte> arrived() const { return {bytes.get() + taken, filled - taken}; }
@@ -93,7 +94,7 @@ struct Part {
     std::size_t index;
     std::uint64_t first;
     std::size_t size, filled = 0, taken = 0;
-    std::unique_ptr<std::byte[]> bytes;
+    PageBuffer bytes;
 };
 
 /// Asks for what is missing.

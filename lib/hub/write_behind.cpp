@@ -1,5 +1,6 @@
 #include "hub/write_behind.hpp"
 
+#include "core/page_buffer.hpp"
 #include "http/session.hpp"
 #include "http/wait.hpp"
 #include "http/workers.hpp"
@@ -17,7 +18,7 @@ constexpr std::size_t max_buffers = 4;
 constexpr std::chrono::seconds longest_held{1};  // so that a process that is killed loses little of a slow transfer
 
 struct Buffer {
-    std::unique_ptr<std::byte[]> bytes;
+    PageBuffer bytes;
     std::size_t size = 0, used = 0;
 };
 using Buffers = std::vector<Buffer>;
@@ -82,7 +83,7 @@ std::optional<Buffer> WriteBehind::State::take() {
     }
     if (made == max_buffers) return std::nullopt;
     ++made;
-    return Buffer{std::make_unique_for_overwrite<std::byte[]>(size_of_buffers), size_of_buffers, 0};
+    return Buffer{page_buffer(size_of_buffers), size_of_buffers, 0};
 }
 
 // One byte more than expected shows that the server sends too much.

@@ -1,5 +1,6 @@
 // hfhub-fetch: transfers through the whole pipeline, in the manner of curl.
 #include "core/log.hpp"
+#include "core/page_buffer.hpp"
 #include "http/file_source.hpp"
 #include "http/proxy_rules.hpp"
 #include "transfer.hpp"
@@ -154,7 +155,9 @@ awaitable<void> fetch(Run& run, const std::string& url, std::span<std::byte> buf
 }
 
 awaitable<void> lane(Run& run) {
-    std::vector<std::byte> buffer(64 * 1024);
+    constexpr std::size_t size = 64 * 1024;
+    const PageBuffer memory = page_buffer(size);
+    const std::span<std::byte> buffer(memory.get(), size);
     while (run.next < run.size()) {
         const std::string& url = run.arguments.urls[run.next++ % run.arguments.urls.size()];
         co_await fetch(run, url, buffer);
