@@ -257,7 +257,9 @@ void H2Connection::throw_failure(const Exchange& exchange) const {
     const bool turned_away = exchange.unprocessed && session_.going_away();
     // Who is sent away for an error is not welcome back at once.
     const bool in_peace = session_.goaway_error() == NGHTTP2_NO_ERROR;
-    error.stale_connection = used && in_peace && (exchange.error_code == 0 || turned_away);
+    // A server that takes so many requests of each connection says so before it has answered any of them.
+    const bool served = used || (turned_away && session_.processed_any());
+    error.stale_connection = served && in_peace && (exchange.error_code == 0 || turned_away);
     const bool for_http1 = session_.http1_required() && exchange.unprocessed;
     if (exchange.error_code == NGHTTP2_HTTP_1_1_REQUIRED || for_http1) {
         error.maybe_processed = false;

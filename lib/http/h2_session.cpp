@@ -110,6 +110,7 @@ struct H2Session::Callbacks {
             self->going_away_ = true;
             if (frame->goaway.error_code == NGHTTP2_HTTP_1_1_REQUIRED) self->http1_required_ = true;
             self->goaway_error_ = frame->goaway.error_code;
+            self->last_processed_ = frame->goaway.last_stream_id;
         }
         if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
         const bool padding_only =

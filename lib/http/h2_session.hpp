@@ -107,6 +107,8 @@ class H2Session {
     bool http1_required() const noexcept { return http1_required_; }
     /// The error for which the peer ends the connection; 0 where it does not, or in peace.
     std::uint32_t goaway_error() const noexcept { return goaway_error_; }
+    /// Whether a peer that goes away has acted on any request of this connection.
+    bool processed_any() const noexcept { return last_processed_ > 0; }
     /// Whether so many streams were reset that more of it would look like an attack to the peer.
     bool worn_out() const noexcept { return worn_out_; }
     /// Whether the peer broke the rules such that nothing more will be read, although receive() went well.
@@ -132,6 +134,7 @@ class H2Session {
     bool going_away_ = false;
     bool http1_required_ = false;
     std::uint32_t goaway_error_ = 0;
+    std::int32_t last_processed_ = 0;
     bool worn_out_ = false;
     std::size_t overhead_ = 0;  // of frames that brought nothing forward, since something did
     std::size_t resets_ = 0;    // by this side

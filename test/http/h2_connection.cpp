@@ -201,6 +201,7 @@ TEST_CASE("GOAWAY: what it names is finished, the rest is unprocessed, then the 
     f.settle();
     CHECK(two->outcome() == "ConnectionLostError");
     CHECK_FALSE(transport_error(*two).maybe_processed);
+    CHECK(transport_error(*two).stale_connection);
     CHECK(f.connection->free_slots() == 0);
     CHECK_FALSE(f.connection->closed());
     f.peer.respond(1, 200);
@@ -208,6 +209,17 @@ TEST_CASE("GOAWAY: what it names is finished, the rest is unprocessed, then the 
     CHECK(one->outcome() == "ok");
     CHECK(f.connection->closed());
     CHECK(f.script->closed);
+}
+
+TEST_CASE("GOAWAY of a server that has done nothing at all is a refusal, not the end of a kept connection") {
+    Fixture f;
+    Response response;
+    const auto task = f.start(response);
+    f.peer.send_goaway(0);
+    f.settle();
+    REQUIRE(task->outcome() == "ConnectionLostError");
+    CHECK_FALSE(transport_error(*task).maybe_processed);
+    CHECK_FALSE(transport_error(*task).stale_connection);
 }
 
 TEST_CASE("a request submitted as GOAWAY arrives is unprocessed") {
