@@ -198,7 +198,11 @@ int FileLock::open_lock_file() const {
     const bool existing = file_ == File::existing;
     const int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
     int descriptor = open_at(lock_file_, flags | O_RDWR | (existing ? 0 : O_CREAT), 0664);
-    if (descriptor < 0 && errno == EACCES) descriptor = open_at(lock_file_, flags | O_RDONLY);
+    if (descriptor < 0 && errno == EACCES) {
+        descriptor = open_at(lock_file_, flags | O_RDONLY);
+        // Where there is no file, making one was what is not allowed.
+        if (descriptor < 0 && errno == ENOENT && !existing) errno = EACCES;
+    }
     if (descriptor < 0) {
         if (existing && (errno == ENOENT || errno == ELOOP)) return -1;
         throw FileError("lock", path(), {errno, std::system_category()});

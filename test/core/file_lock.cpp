@@ -173,6 +173,22 @@ TEST_CASE("other failures of flock are errors") {
     CHECK_THROWS_AS(below_a_file.try_lock(), FileError);
 }
 
+TEST_CASE("where no lock file may be made, that is the reason that is told") {
+    const TemporaryFolder folder;
+    fs::permissions(folder.path(), fs::perms(0555));
+    const int status = in_child([&] {
+        if (::geteuid() == 0 && ::seteuid(65534) != 0) return 2;
+        try {
+            FileLock(folder / "l").try_lock();
+        } catch (const FileError& error) {
+            return std::string_view(error.what()).find("Permission denied") == std::string_view::npos ? 3 : 0;
+        }
+        return 1;
+    });
+    CHECK(status == 0);
+    fs::permissions(folder.path(), fs::perms(0755));
+}
+
 TEST_CASE("a soft lock is taken over once its process is dead") {
     const TemporaryFolder folder;
     const auto soft = folder / "l.soft";
