@@ -162,20 +162,31 @@ class ZstdDecoder : public Decoder {
     }
 
     Step decode(std::span<const std::byte> input, std::span<std::byte> output) override {
+        if (at_frame_ && !input.empty()) {
+            // Libraries that were built so also take what earlier versions of zstd wrote: less tested, and no coding.
+            if (!begins_frame(input.front())) refuse_damaged(name(), "it begins with no frame");
+            at_frame_ = false;
+        }
         ZSTD_inBuffer in{input.data(), input.size(), 0};
         ZSTD_outBuffer out{output.data(), output.size(), 0};
         const std::size_t result = ZSTD_decompressStream(stream_.get(), &out, &in);
         if (ZSTD_isError(result)) refuse_damaged(name(), ZSTD_getErrorName(result));
         return {in.pos, out.pos, result == 0};
     }
-    bool restart(std::byte) override { return true; }
+    bool restart(std::byte) override { return at_frame_ = true; }
     std::string_view name() const noexcept override { return "zstd"; }
 
   private:
+    // RFC 8878 3.1: 28 B5 2F FD, or for a skippable frame 50 to 5F before 2A 4D 18.
+    static bool begins_frame(std::byte first) noexcept {
+        return first == std::byte{0x28} || (first & std::byte{0xF0}) == std::byte{0x50};
+    }
+
     struct Free {
         void operator()(ZSTD_DStream* stream) const noexcept { ZSTD_freeDStream(stream); }
     };
     std::unique_ptr<ZSTD_DStream, Free> stream_;
+    bool at_frame_ = true;
 };
 
 class DecodingReader : public BodyReader {

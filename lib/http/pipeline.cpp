@@ -324,7 +324,7 @@ RetryDecision Pipeline::after_failure(Request& request, Tries& tries, TransportE
 }
 
 RetryDecision Pipeline::within_budget(RetryDecision decision) {
-    const bool free_of_charge = decision.server_paced || decision.new_connection;
+    const bool free_of_charge = decision.server_paced || decision.new_connection || decision.unprocessed;
     if (!decision.retry || free_of_charge || budget_.take()) return decision;
     decision.retry = false;
     decision.reason += "; too many requests have failed of late to try them all again";

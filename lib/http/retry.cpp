@@ -147,6 +147,7 @@ RetryDecision after_error(const RetryPolicy& policy, const Request& request, con
     // A kept connection that the server had closed says nothing about the server's state.
     decision.uncounted = was_turned_away(error) && attempt.turned_away <= max_turned_away;
     decision.new_connection = decision.uncounted || (error.stale_connection && !attempt.stale_retry_done);
+    decision.unprocessed = was_refused(error);
     if (!decision.new_connection) decision.wait = backoff(policy, attempt.number, random);
     return decision;
 }

@@ -66,6 +66,7 @@ struct RetryDecision {
         false;  ///< The server named the wait: such a retry costs no budget, and others may wait with it.
     bool new_connection = false;  ///< A kept connection was stale: take a new one, not another kept one.
     bool uncounted = false;       ///< The request was never begun: this was no try.
+    bool unprocessed = false;     ///< It cost the server next to nothing: such a retry costs no budget.
 };
 
 /// Whether a connection that had served others went away before the request was begun (GOAWAY).

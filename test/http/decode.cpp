@@ -259,6 +259,20 @@ TEST_CASE("damaged bodies are refused and never crash") {
     CHECK_THROWS_AS(decoded("\xFF\xFF\xFF\xFF", "br"), ProtocolError);
 }
 
+TEST_CASE("what begins like a frame of an earlier zstd is damaged, at the beginning and after a frame") {
+    for (const char first : {'\x1E', '\x22', '\x24', '\x27'}) {
+        const std::string legacy = first + std::string("\xB5\x2F\xFD\x20\0\0\1", 7);
+        for (const std::string& before : {std::string(), zstd("text")}) {
+            for (const std::size_t piece : {1, 1000}) {
+                CHECK_THROWS_WITH_AS(drain(decode_body(in_pieces(before + legacy, piece), "zstd"), 100),
+                                     doctest::Contains("begins with no frame"), ProtocolError);
+            }
+        }
+    }
+    const std::string skipped = std::string("\x5A\x2A\x4D\x18\3\0\0\0", 8) + "any";
+    CHECK(decoded(skipped + zstd("text"), "zstd") == "text");
+}
+
 TEST_CASE("a damaged body stays damaged, however often it is asked") {
     std::string wrong_sum = deflated(text_lines(), 31);
     wrong_sum[wrong_sum.size() - 6] ^= 1;

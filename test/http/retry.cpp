@@ -481,6 +481,19 @@ TEST_CASE("all waits of a request together are bounded, whatever the settings") 
     }
 }
 
+TEST_CASE("a retry of what the server has not acted on costs no budget, any other does") {
+    Attempt attempt;
+    ConnectionLostError lost("lost");
+    attempt.error = &lost;
+    CHECK_FALSE(should_retry({}, Request(), attempt, RetryMoment()).unprocessed);
+    lost.maybe_processed = false;
+    attempt.refusals = 1;
+    CHECK(should_retry({}, Request(), attempt, RetryMoment()).unprocessed);
+    const ConnectError unreachable("no");
+    attempt.error = &unreachable;
+    CHECK_FALSE(should_retry({}, Request(), attempt, RetryMoment()).unprocessed);
+}
+
 TEST_CASE("when everything fails the budget lets through one retry in five after the burst") {
     RetryBudget budget(10);
     int retries = 0;
