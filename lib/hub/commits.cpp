@@ -53,7 +53,7 @@ awaitable<CommitInfo> delete_files(Client client, std::string repo_id, std::vect
                                    Owned<CommitOptions> options) {
     std::string message = "Delete files";
     for (const std::string& pattern : patterns) message += " " + pattern;
-    message += " with hfhub";
+    message += " using hfhub";
     Owned<CreateCommitOptions> commit(commit_options(*options, message));
     check_commit(repo_id, *commit);
     const std::string type(checked_repo_type(options->repo_type));

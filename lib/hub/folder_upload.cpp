@@ -91,7 +91,8 @@ struct Upload {
 
     std::optional<Batch> ready{};
     bool all_ready = false;
-    http::Event changed;  // one side at a time waits for the other
+    std::exception_ptr failure{};  // in preparing
+    http::Event changed;           // one side at a time waits for the other
     std::size_t parts = 0;
     std::optional<CommitInfo> made{};
 };
@@ -144,6 +145,17 @@ awaitable<void> prepare_all(SharedUpload upload) {
         upload->ready = std::exchange(batch, Batch());
         upload->changed.notify();
     }
+}
+
+/// What fails here waits until the commit under way is made: half done, nobody would know of it.
+awaitable<void> prepare_side(SharedUpload upload) {
+    try {
+        co_await prepare_all(upload);
+    } catch (const CancelledError&) {
+        throw;
+    } catch (...) {
+        upload->failure = std::current_exception();
+    }
     upload->all_ready = true;
     upload->changed.notify();
 }
@@ -153,46 +165,42 @@ bool may_pass(int status) {
     return std::find(passing.begin(), passing.end(), status) != passing.end();
 }
 
-/// Commits the batch or the first part of it, and leaves the rest in it: a commit that the Hub gives up is tried with
-/// fewer operations.
+/// Commits the batch, or its beginning where commits of that size have failed, and leaves the rest in it.
 awaitable<void> commit_some(SharedUpload upload, Batch* batch) {
     std::vector<Operation> rest;
     for (int tries = 1;; ++tries) {
+        std::vector<Operation> list = std::move(batch->operations);
+        if (upload->scale.has_failed() && list.size() > upload->scale.target()) {
+            const auto middle = list.begin() + static_cast<std::ptrdiff_t>(upload->scale.target());
+            rest.insert(rest.begin(), std::make_move_iterator(middle), std::make_move_iterator(list.end()));
+            list.erase(middle, list.end());
+        }
         const bool alone = upload->parts == 0 && batch->last && rest.empty();
         const std::string text = alone ? upload->message : part_message(upload->message, upload->parts + 1);
         const CreateCommitOptions options = upload->commit_options(text);
-        Draft draft = upload->draft(std::move(batch->operations), options);
-        const std::size_t count = draft.operations.list.size();
+        const std::size_t count = list.size();
+        Draft draft = upload->draft(std::move(list), options);
         const auto began = http::Clock::now();
         std::exception_ptr failure;
         std::optional<CommitInfo> info;
         try {
             awaitable<CommitInfo> sending = finish(draft);
             info = co_await with_note(std::move(sending));
+            upload->scale.succeeded(count, std::chrono::ceil<std::chrono::milliseconds>(http::Clock::now() - began));
         } catch (const HfHubHttpError& error) {
             if (!may_pass(error.status()) || !leaves_traces(draft)) throw;
             failure = std::current_exception();
         }
         if (!info) info = co_await find_commit(draft);
+        batch->operations = std::move(draft.operations.list);
         if (info) {
-            if (!failure)
-                upload->scale.succeeded(
-                    count, std::chrono::duration_cast<std::chrono::milliseconds>(http::Clock::now() - began));
             upload->note(std::move(*info));
             batch->operations = std::move(rest);
             co_return;
         }
-        upload->scale.failed();
-        std::vector<Operation>& list = draft.operations.list;
-        if (list.size() > CommitScale::smallest) {
-            const auto half = list.begin() + static_cast<std::ptrdiff_t>(list.size() / 2);
-            rest.insert(rest.begin(), std::make_move_iterator(half), std::make_move_iterator(list.end()));
-            list.erase(half, list.end());
-            tries = 0;
-        } else if (tries == tries_of_smallest) {
-            std::rethrow_exception(failure);
-        }
-        batch->operations = std::move(list);
+        if (count > CommitScale::smallest) tries = 0;
+        if (tries == tries_of_smallest) std::rethrow_exception(failure);
+        upload->scale.failed(count);
         const SessionOptions& session = upload->client.options();
         co_await upload->client.wait_until(http::Clock::now() +
                                            std::min(session.backoff_base * (1 << tries), session.backoff_cap));
@@ -251,9 +259,10 @@ awaitable<CommitInfo> upload_folder(Client client, std::string folder, std::stri
     }
     co_await begin(upload, std::move(folder));
     std::function<awaitable<void>(std::size_t)> side = [upload](std::size_t index) {
-        return index == 0 ? prepare_all(upload) : commit_all(upload);
+        return index == 0 ? prepare_side(upload) : commit_all(upload);
     };
     co_await run_parallel(client, 2, 2, std::move(side));
+    if (upload->failure) std::rethrow_exception(upload->failure);
     if (upload->made) co_return std::move(*upload->made);
     log(LogLevel::warning, "there is nothing to commit to " + upload->repo_id + ": no file has changed");
     const Draft draft = upload->draft({}, commit);

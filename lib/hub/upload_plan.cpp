@@ -57,12 +57,16 @@ std::size_t slice_size(std::span<const std::uint64_t> sizes, std::size_t most, s
 std::size_t CommitScale::target() const noexcept { return steps[step_]; }
 
 void CommitScale::succeeded(std::size_t operations, std::chrono::milliseconds took) noexcept {
-    if (took > wanted_time) return failed();
+    if (took > wanted_time) {
+        step_ -= step_ > 0 ? 1 : 0;
+        return;
+    }
     if (operations >= target() && step_ + 1 < steps.size()) ++step_;
 }
 
-void CommitScale::failed() noexcept {
-    if (step_ > 0) --step_;
+void CommitScale::failed(std::size_t operations) noexcept {
+    failed_ = true;
+    while (step_ > 0 && target() > operations / 2) --step_;
 }
 
 std::string part_message(std::string_view message, std::size_t part) {

@@ -37,12 +37,15 @@ class CommitScale {
     std::size_t target() const noexcept;
     /// A commit of so many operations was made in that time.
     void succeeded(std::size_t operations, std::chrono::milliseconds took) noexcept;
-    void failed() noexcept;
+    /// One of so many was given up: the next have half as many at most.
+    void failed(std::size_t operations) noexcept;
+    bool has_failed() const noexcept { return failed_; }
 
     static constexpr std::size_t smallest = 20;
 
   private:
     std::size_t step_ = 6;
+    bool failed_ = false;
 };
 
 /// Of several commits.
