@@ -5,6 +5,7 @@
 #include "hub/call.hpp"
 #include "hub/commit_copies.hpp"
 #include "hub/commit_draft.hpp"
+#include "hub/copy_files.hpp"
 #include "hub/tree_listing.hpp"
 #include "hub/upload_plan.hpp"
 
@@ -53,7 +54,7 @@ awaitable<CommitInfo> delete_files(Client client, std::string repo_id, std::vect
                                    Owned<CommitOptions> options) {
     std::string message = "Delete files";
     for (const std::string& pattern : patterns) message += " " + pattern;
-    message += " using hfhub";
+    message += " with hfhub";
     Owned<CreateCommitOptions> commit(commit_options(*options, message));
     check_commit(repo_id, *commit);
     const std::string type(checked_repo_type(options->repo_type));
@@ -156,6 +157,12 @@ auto BasicCommits<Mode>::preupload_lfs_files(std::string_view repo_id, CommitOpe
                                              PreuploadOptions options) const ->
     typename Mode::template result<std::vector<PreuploadedFile>> {
     return call<Mode>(*this, hub::preupload_lfs_files, repo_id, additions, options);
+}
+
+template <class Mode>
+auto BasicCommits<Mode>::copy_files(std::string_view source, std::string_view destination,
+                                    CopyFilesOptions options) const -> typename Mode::template result<CommitInfo> {
+    return call<Mode>(*this, hub::copy_files, source, destination, options);
 }
 
 template class BasicCommits<Blocking>;

@@ -16,7 +16,7 @@ awaitable<RepoTree> ask_tree(Client client, TreeAddress address) {
     std::string path = repo_api_path(address.repo_type, address.repo_id) + "/tree/" + percent_encode(address.revision);
     if (!address.folder.empty()) path += "/" + percent_encode(address.folder);
     http::Request request = client.request(http::Method::get, path, address.token);
-    request.url.add_query("recursive", "true");
+    request.url.add_query("recursive", address.recursive ? "true" : "false");
     request.url.add_query("expand", "false");
     RepoTree tree;
     for (;;) {

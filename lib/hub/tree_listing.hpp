@@ -14,6 +14,7 @@ struct TreeAddress {
     std::string repo_type, repo_id, revision;
     std::string folder{};  ///< Only what is below it; empty: all.
     OwnedToken token{};
+    bool recursive = true;
     bool patient = true;  ///< Waits as for any request; else something could stand in for the answer.
 };
 

@@ -229,7 +229,7 @@ TEST_CASE_FIXTURE(FolderFixture, "a stop token ends an upload between its steps"
 TEST_CASE_FIXTURE(FolderFixture, "files are deleted by patterns, in one commit") {
     hub->tree = {".gitattributes", "a.bin", "b.txt", "logs/x"};
     const CommitInfo info = api.delete_files("alice/m", {"*.bin", "logs/"});
-    CHECK(info.commit_message == "Delete files *.bin logs/ using hfhub");
+    CHECK(info.commit_message == "Delete files *.bin logs/ with hfhub");
     REQUIRE(commits().size() == 1);
     CHECK(changes(commits()[0]) == Changes{"-a.bin", "-logs/x"});
     CHECK(api.delete_files("alice/m", "none").oid == "head");

@@ -182,6 +182,12 @@ struct PreuploadOptions {
 static_assert(std::is_trivially_destructible_v<PreuploadOptions>);
 BOOST_DESCRIBE_STRUCT(PreuploadOptions, (), (token, repo_type, revision, create_pr, num_threads, gitignore))
 
+struct CopyFilesOptions {
+    Token token{};
+};
+static_assert(std::is_trivially_destructible_v<CopyFilesOptions>);
+BOOST_DESCRIBE_STRUCT(CopyFilesOptions, (), (token))
+
 /// All of these throw InvalidArgumentError for bad paths, a message or parent that is none and files that are not
 /// there, RepositoryNotFoundError, RevisionNotFoundError, and HfHubHttpError with status 409 or 412 where somebody else
 /// has changed the revision. A commit is never sent twice by itself: where its answer got lost and the Hub does not
@@ -209,6 +215,13 @@ class BasicCommits : public virtual ApiHandle {
     /// what was made can be given up before the next is. Operations that delete or copy are left alone.
     typename Mode::template result<std::vector<PreuploadedFile>> preupload_lfs_files(
         std::string_view repo_id, CommitOperations additions, PreuploadOptions options = {}) const;
+
+    /// Copies a file or a folder to another place, also of another repository, in one commit; large files are not sent
+    /// again. Both are addresses as parse_hf_uri reads them. A folder is copied into a destination that is a folder,
+    /// and to the place itself where there is nothing yet; a source that ends in '/' means what is in it. Throws
+    /// HfUriError too, EntryNotFoundError where there is nothing to copy, and InvalidArgumentError for buckets.
+    typename Mode::template result<CommitInfo> copy_files(std::string_view source, std::string_view destination,
+                                                          CopyFilesOptions options = {}) const;
 };
 
 extern template class BasicCommits<Blocking>;
