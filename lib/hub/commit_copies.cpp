@@ -19,25 +19,6 @@ namespace {
 constexpr std::size_t paths_per_request = 500;
 constexpr std::size_t duplicates_per_request = 500;
 
-class MissingSourceError final : public Error, public EntryNotFoundError {
-  public:
-    using Error::Error;
-    std::string_view type() const noexcept override { return "EntryNotFoundError"; }
-};
-
-/// A place in some repository where files are looked up.
-struct Place {
-    std::string repo_type, repo_id, revision;
-
-    std::string text() const { return repo_type + "s/" + repo_id + " at " + revision; }
-};
-
-struct Entry {
-    std::string path, oid;
-    bool is_folder = false;
-    std::optional<std::string> sha256, xet_hash;
-};
-
 Entry read_entry(const json::value& value) {
     Entry entry;
     entry.path = text_member(value, "path");
@@ -51,7 +32,8 @@ Entry read_entry(const json::value& value) {
     return entry;
 }
 
-/// What there is at these paths, in several requests where they are many.
+}  // namespace
+
 awaitable<std::map<std::string, Entry>> look_up(Client client, Place place, std::vector<std::string> paths,
                                                 OwnedToken token) {
     std::map<std::string, Entry> found;
@@ -74,6 +56,8 @@ awaitable<std::map<std::string, Entry>> look_up(Client client, Place place, std:
     }
     co_return found;
 }
+
+namespace {
 
 /// Copies with one source repository and revision.
 using Group = std::vector<Copying*>;

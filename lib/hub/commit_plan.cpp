@@ -32,6 +32,10 @@ void for_each_part(std::string_view path, Visit&& visit) {
     }
 }
 
+bool is_sha256(std::string_view text) {
+    return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 bool is_commit_id(std::string_view text) {
     return text.size() >= 5 && text.size() <= 40 &&
            text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
@@ -39,7 +43,14 @@ bool is_commit_id(std::string_view text) {
 
 struct Owner {
     Operation operator()(const CommitOperationAdd& add) const {
-        return Addition{.path = std::string(add.path_in_repo), .content = Content(add.path_or_fileobj)};
+        const UploadSource& source = add.path_or_fileobj;
+        if (!source.is_uploaded()) return Addition{.path = std::string(add.path_in_repo), .content = Content(source)};
+        return Addition{.path = std::string(add.path_in_repo),
+                        .content = Content(),
+                        .info = ContentInfo{.size = source.uploaded_size()},
+                        .mode = UploadMode::lfs,
+                        .uploaded = true,
+                        .oid = std::string(source.view())};
     }
     Operation operator()(const CommitOperationDelete& remove) const {
         return Deletion{.path = std::string(remove.path_in_repo),
@@ -55,7 +66,12 @@ struct Owner {
 };
 
 struct Checker {
-    void operator()(Addition& addition) const { addition.path = checked_path_in_repo(addition.path); }
+    void operator()(Addition& addition) const {
+        addition.path = checked_path_in_repo(addition.path);
+        if (!addition.uploaded || is_sha256(addition.oid)) return;
+        throw InvalidArgumentError("'" + addition.oid + "' is not the SHA-256 of what was uploaded as '" +
+                                   addition.path + "'");
+    }
     void operator()(Deletion& deletion) const { deletion.path = checked_path_in_repo(deletion.path); }
     void operator()(Copying& copy) const {
         copy.source_path = checked_path_in_repo(copy.source_path);
@@ -215,11 +231,11 @@ void take_preupload_answer(const json::value& answer, std::span<Addition* const>
     for (Addition* addition : additions) {
         const auto found = decisions.find(addition->path);
         if (found == decisions.end()) malformed("it does not mention '" + addition->path + "'");
-        addition->mode = found->second.mode;
+        if (!addition->uploaded) addition->mode = found->second.mode;
         addition->ignored = found->second.ignored;
         addition->remote_oid = found->second.oid;
         // Object storage refuses an upload of no bytes.
-        if (addition->info.size == 0) addition->mode = UploadMode::regular;
+        if (addition->info.size == 0 && !addition->uploaded) addition->mode = UploadMode::regular;
     }
 }
 

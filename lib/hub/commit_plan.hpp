@@ -25,6 +25,7 @@ struct Addition {
     Content content;
     ContentInfo info{};
     UploadMode mode = UploadMode::regular;
+    bool uploaded = false;                    ///< Before: then its content is not here, but its id and size are.
     bool ignored = false;                     ///< By the repository's .gitignore.
     std::optional<std::string> remote_oid{};  ///< Of what the repository has at this path.
     std::string oid{};  ///< SHA-256 of a large file, git's SHA-1 of another; empty where not computed.
@@ -52,6 +53,7 @@ class Operations {
   public:
     explicit Operations(const CommitOperations& operations);
     explicit Operations(Operation operation) { list.push_back(std::move(operation)); }
+    explicit Operations(std::vector<Operation> operations) : list(std::move(operations)) {}
 
     /// Brings paths into the form that the Hub takes. Throws InvalidArgumentError for what cannot be committed.
     void check();

@@ -3,6 +3,7 @@
 #include "core/glob.hpp"
 #include "core/log.hpp"
 #include "core/mapping.hpp"
+#include "core/texts.hpp"
 #include "http/workers.hpp"
 #include "hub/cache_store.hpp"
 #include "hub/call.hpp"
@@ -154,12 +155,6 @@ awaitable<Snapshot> fetch_snapshot(Client client, SnapshotRequest request) {
 }
 
 namespace {
-
-std::vector<std::string> texts(const StringList& list) {
-    std::vector<std::string> out;
-    for (const std::string_view text : list) out.emplace_back(text);
-    return out;
-}
 
 SnapshotRequest snapshot_request(std::string repo_id, const SnapshotDownloadOptions& options) {
     SnapshotRequest request;

@@ -5,8 +5,8 @@
 #include "http/workers.hpp"
 #include "hub/download.hpp"
 #include "hub/outages.hpp"
-#include "hub/pages.hpp"
 #include "hub/repo_id.hpp"
+#include "hub/tree_listing.hpp"
 
 #include <hfhub/error.hpp>
 #include <hfhub/result.hpp>
@@ -18,30 +18,6 @@ namespace {
 constexpr std::size_t most_named = 3;
 
 using Remains = SnapshotJob::Remains;
-
-/// For what could stand in for the answer: it is not waited for long.
-void make_impatient(http::Request& request) {
-    // One more try only for a kept connection that turns out to be dead.
-    request.max_attempts = 2;
-    request.retry_statuses = false;
-}
-
-awaitable<RepoTree> ask_tree(Client client, SharedSnapshotJob job, std::string commit, bool patient) {
-    const SnapshotRequest& wanted = job->request;
-    const std::string path = repo_api_path(wanted.repo_type, wanted.repo_id) + "/tree/" + commit;
-    http::Request request = client.request(http::Method::get, path, wanted.token);
-    request.url.add_query("recursive", "true");
-    request.url.add_query("expand", "false");
-    RepoTree tree;
-    for (;;) {
-        if (!patient) make_impatient(request);
-        JsonPage page = co_await fetch_page(client, std::move(request));
-        append_to_tree(tree, page.items);
-        if (!page.next) break;
-        request = client.request_url(http::Method::get, page.next->str(), wanted.token);
-    }
-    co_return tree;
-}
 
 }  // namespace
 
@@ -70,7 +46,11 @@ awaitable<SharedTree> tree_of(Client client, SharedSnapshotJob job, std::string 
     };
     SharedTree tree = co_await client.workers().run(std::move(read));
     if (tree) co_return tree;
-    RepoTree asked = co_await ask_tree(client, job, commit, patient);
+    const SnapshotRequest& wanted = job->request;
+    TreeAddress address{wanted.repo_type, wanted.repo_id, commit};
+    address.token = wanted.token;
+    address.patient = patient;
+    RepoTree asked = co_await ask_tree(client, std::move(address));
     tree = std::make_shared<const RepoTree>(std::move(asked));
     if (job->request.dry_run) co_return tree;
     auto keep = [job, commit, tree] { write_tree(job->tree_file_of(commit), *tree); };

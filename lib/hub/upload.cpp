@@ -1,5 +1,6 @@
 #include "hub/call.hpp"
 #include "hub/commits.hpp"
+#include "hub/folder_upload.hpp"
 
 #include <hfhub/hub/upload.hpp>
 
@@ -27,6 +28,13 @@ auto BasicUploads<Mode>::upload_file(UploadSource path_or_fileobj, std::string_v
                                      std::string_view repo_id, CommitOptions options) const ->
     typename Mode::template result<CommitInfo> {
     return call<Mode>(*this, hub::upload_file, path_or_fileobj, path_in_repo, repo_id, options);
+}
+
+template <class Mode>
+auto BasicUploads<Mode>::upload_folder(const std::filesystem::path& folder_path, std::string_view repo_id,
+                                       UploadFolderOptions options) const ->
+    typename Mode::template result<CommitInfo> {
+    return call<Mode>(*this, hub::upload_folder, folder_path.string(), repo_id, options);
 }
 
 template class BasicUploads<Blocking>;

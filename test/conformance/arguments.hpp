@@ -113,7 +113,9 @@ class Arguments {
         if (kind == "Add") {
             read(value, out.emplace<CommitOperationAdd>(), name);
         } else if (kind == "Delete") {
-            read(value, out.emplace<CommitOperationDelete>(), name);
+            json::object deletion(value.as_object());
+            if (deletion["is_folder"] == "auto") deletion.erase("is_folder");
+            read(json::value(std::move(deletion)), out.emplace<CommitOperationDelete>(), name);
         } else if (kind == "Copy") {
             read(value, out.emplace<CommitOperationCopy>(), name);
         } else {

@@ -179,6 +179,7 @@ class Case {
         if (step.contains("object")) return call(step);
         const std::string name(text_member(step, "method"));
         if (const auto result = follow_cache(before, name, step)) return *result;
+        if (const auto result = follow_uri(before, name, step)) return *result;
         const json::value* attribute = find_member(before, name);
         if (!attribute || step.contains("kwargs")) throw Unsupported("no method " + name + " of a result");
         return *attribute;

@@ -39,6 +39,9 @@ struct Method {
 /// Null where there is none.
 const Method* find_method(std::string_view name);
 
+/// A method of what parse_hf_uri returned; nothing where it is none.
+std::optional<json::value> follow_uri(const json::value& before, std::string_view name, const json::object& step);
+
 /// Enters methods before main begins.
 struct Registration {
     explicit Registration(std::vector<Method> methods);

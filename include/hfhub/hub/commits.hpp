@@ -5,6 +5,7 @@
 #include <hfhub/hub/api_handle.hpp>
 #include <hfhub/hub/repo_url.hpp>
 #include <hfhub/mode.hpp>
+#include <hfhub/string_list.hpp>
 
 #include <boost/describe/class.hpp>
 
@@ -22,8 +23,8 @@
 
 namespace hfhub {
 
-/// What is uploaded: a file of this machine by its path, as any text is, or bytes in memory. A view: bytes are copied
-/// when the call is made, a file is read while it runs and must not change meanwhile.
+/// What is uploaded: a file of this machine by its path, as any text is, bytes in memory, or what was uploaded before.
+/// A view: bytes are copied when the call is made, a file is read while it runs and must not change meanwhile.
 class UploadSource {
   public:
     constexpr UploadSource() noexcept = default;
@@ -41,13 +42,25 @@ class UploadSource {
         return source;
     }
 
+    /// A large file that preupload_lfs_files has brought to the Hub; its content is no longer needed.
+    static constexpr UploadSource uploaded(std::string_view sha256, std::uint64_t size) noexcept {
+        UploadSource source;
+        source.view_ = sha256;
+        source.uploaded_size_ = size;
+        source.is_uploaded_ = true;
+        return source;
+    }
+
     constexpr bool is_file() const noexcept { return is_file_; }
-    /// The path or the bytes.
+    constexpr bool is_uploaded() const noexcept { return is_uploaded_; }
+    constexpr std::uint64_t uploaded_size() const noexcept { return uploaded_size_; }
+    /// The path, the bytes, or the SHA-256 of what was uploaded.
     constexpr std::string_view view() const noexcept { return view_; }
 
   private:
     std::string_view view_;
-    bool is_file_ = false;
+    std::uint64_t uploaded_size_ = 0;
+    bool is_file_ = false, is_uploaded_ = false;
 };
 
 /// Adds a file, or replaces it.
@@ -129,7 +142,7 @@ BOOST_DESCRIBE_STRUCT(CreateCommitOptions, (),
                       (commit_message, commit_description, token, repo_type, revision, create_pr, num_threads,
                        parent_commit))
 
-/// For calls that make a commit of one operation: upload_file, delete_file, delete_folder.
+/// For calls that make a commit by themselves: upload_file, delete_file, delete_files, delete_folder.
 struct CommitOptions {
     Token token{};
     std::string_view repo_type{};       ///< "model" (also where empty), "dataset" or "space".
@@ -142,6 +155,38 @@ struct CommitOptions {
 static_assert(std::is_trivially_destructible_v<CommitOptions>);
 BOOST_DESCRIBE_STRUCT(CommitOptions, (),
                       (token, repo_type, revision, commit_message, commit_description, create_pr, parent_commit))
+
+/// What preupload_lfs_files has found out and done.
+struct PreuploadedFile {
+    std::string path_in_repo;
+    std::string upload_mode;     ///< "lfs": its content is on the Hub now; "regular": it goes into the commit itself.
+    bool should_ignore = false;  ///< The repository's .gitignore names it.
+    std::string sha256;          ///< Of a large file, in hexadecimal digits.
+    std::uint64_t size = 0;
+
+    /// For the commit, of a large file. It looks at this.
+    CommitOperationAdd operation() const noexcept {
+        return {.path_in_repo = path_in_repo, .path_or_fileobj = UploadSource::uploaded(sha256, size)};
+    }
+};
+BOOST_DESCRIBE_STRUCT(PreuploadedFile, (), (path_in_repo, upload_mode, should_ignore, sha256, size))
+
+struct PreuploadOptions {
+    Token token{};
+    std::string_view repo_type{};  ///< "model" (also where empty), "dataset" or "space".
+    std::string_view revision{};   ///< Branch or "refs/pr/N" of the commit to come; empty: "main".
+    bool create_pr = false;        ///< Whether that commit is to open a pull request.
+    int num_threads = 5;           ///< How many files are hashed and uploaded at a time.
+    std::string_view gitignore{};  ///< Rules of a .gitignore that the commit will bring.
+};
+static_assert(std::is_trivially_destructible_v<PreuploadOptions>);
+BOOST_DESCRIBE_STRUCT(PreuploadOptions, (), (token, repo_type, revision, create_pr, num_threads, gitignore))
+
+struct CopyFilesOptions {
+    Token token{};
+};
+static_assert(std::is_trivially_destructible_v<CopyFilesOptions>);
+BOOST_DESCRIBE_STRUCT(CopyFilesOptions, (), (token))
 
 /// All of these throw InvalidArgumentError for bad paths, a message or parent that is none and files that are not
 /// there, RepositoryNotFoundError, RevisionNotFoundError, and HfHubHttpError with status 409 or 412 where somebody else
@@ -161,6 +206,22 @@ class BasicCommits : public virtual ApiHandle {
     /// Deletes all that is in the folder.
     typename Mode::template result<CommitInfo> delete_folder(std::string_view path_in_repo, std::string_view repo_id,
                                                              CommitOptions options = {}) const;
+    /// Deletes the files whose path a pattern matches (as fnmatch; one that ends in '/' means all below that folder),
+    /// but not .gitattributes.
+    typename Mode::template result<CommitInfo> delete_files(std::string_view repo_id, StringList delete_patterns,
+                                                            CommitOptions options = {}) const;
+
+    /// Uploads the contents of large files ahead of a commit, which then takes PreuploadedFile::operation(): so that
+    /// what was made can be given up before the next is. Operations that delete or copy are left alone.
+    typename Mode::template result<std::vector<PreuploadedFile>> preupload_lfs_files(
+        std::string_view repo_id, CommitOperations additions, PreuploadOptions options = {}) const;
+
+    /// Copies a file or a folder to another place, also of another repository, in one commit; large files are not sent
+    /// again. Both are addresses as parse_hf_uri reads them. A folder is copied into a destination that is a folder,
+    /// and to the place itself where there is nothing yet; a source that ends in '/' means what is in it. Throws
+    /// HfUriError too, EntryNotFoundError where there is nothing to copy, and InvalidArgumentError for buckets.
+    typename Mode::template result<CommitInfo> copy_files(std::string_view source, std::string_view destination,
+                                                          CopyFilesOptions options = {}) const;
 };
 
 extern template class BasicCommits<Blocking>;
