@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Runs benches: hfhub beside its peers, alternating, medians, CPU seconds of the client process.
 
-  bench/run.py --build BUILD [--beside BUILD] [NAME...]      names: http, download, throttled, distance, stream (default: all)
+  bench/run.py --build BUILD [--beside BUILD] [NAME...]      names: http, download, throttled, upload, distance, stream (default: all)
 --beside names another build of hfhub, as of an earlier commit, that takes part as a peer instead of the slow ones.
 Servers and clients talk over loopback; clients run on one core and servers on the other where there are two.
 """
 import argparse
 import contextlib
 import hashlib
+import itertools
 import os
 import pathlib
 import resource
@@ -302,6 +303,38 @@ def bench_throttled(build, rounds):
         row("hf_hub_download, parts side by side", mine, medians, "s")
 
 
+def bench_upload(build, rounds):
+    print("a folder of 2000 files of 4 KiB and one of 2 GiB, uploaded over TLS, wall seconds")
+    with tempfile.TemporaryDirectory() as folder, Servers(build, folder) as servers:
+        path = pathlib.Path(folder) / "model"
+        path.mkdir()
+        for i in range(2000):
+            (path / f"{i:04}.json").write_bytes(os.urandom(2048).hex().encode())
+        block = os.urandom(1 << 20)
+        with open(path / "weights.bin", "wb") as file:
+            for _ in range(2048):
+                file.write(block)
+        hub, ca = servers.local_hub()
+        env = {"HF_ENDPOINT": hub, "HF_TOKEN": "hf_bench", "SSL_CERT_FILE": str(ca), "HF_HUB_DISABLE_XET": "1",
+               "HF_HOME": str(pathlib.Path(folder) / "home")}
+        count = itertools.count()
+        peak = []
+
+        def ours():
+            wall, out = run([build / "bench/download-file", "upload-folder", f"bench/up{next(count)}", path], env=env)
+            peak.append(int(out.split()[2]))
+            return wall
+
+        measures = {"hfhub": ours}
+        if have_python():
+            measures["huggingface_hub"] = lambda: run([PYTHON, ROOT / "bench/download/python_peer.py",
+                                                       f"bench/up{next(count)}", "--folder", path], env=env)[0]
+        medians = alternate(min(rounds, 3), **measures)
+        mine = medians.pop("hfhub")
+        row("upload_folder", mine, medians, "s")
+        row("its peak of memory", max(peak) / 1024, {}, "MiB", 0)
+
+
 def bench_distance(build, rounds):
     delay, rate, size = 0.025, 50e6, 256 << 20
     print("256 MiB over TLS and 50 ms (25 ms each way) at 50 MB/s, one transfer, MB/s")
@@ -353,7 +386,8 @@ def bench_stream(build, rounds):
         row("memory of each of 1000 open streams", float(out.split()[3]) / 1024, {}, "KiB", 1)
 
 
-BENCHES = {"http": bench_http, "download": bench_download, "throttled": bench_throttled, "distance": bench_distance,
+BENCHES = {"http": bench_http, "download": bench_download, "throttled": bench_throttled, "upload": bench_upload,
+           "distance": bench_distance,
            "stream": bench_stream}
 
 

@@ -1,5 +1,6 @@
 // One large file through the public API:
 //   download-file upload REPO FILE      creates the repository and uploads FILE as "big"
+//   download-file upload-folder REPO FOLDER   the same with all files of a folder; prints as for a download
 //   download-file download REPO CACHE   downloads it, verified; prints CPU seconds, wall seconds and peak RSS in KiB
 #include <hfhub/hub/hf_api.hpp>
 
@@ -21,7 +22,12 @@ int main(int argc, char** argv) {
         return 0;
     }
     const auto begin = std::chrono::steady_clock::now();
-    api.hf_hub_download(argv[2], "big", {.cache_dir = argv[3]});
+    if (action == "upload-folder") {
+        api.create_repo(argv[2], {.exist_ok = true});
+        api.upload_folder(argv[3], argv[2]);
+    } else {
+        api.hf_hub_download(argv[2], "big", {.cache_dir = argv[3]});
+    }
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
