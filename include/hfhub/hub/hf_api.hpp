@@ -14,6 +14,7 @@
 #include <hfhub/hub/download.hpp>
 #include <hfhub/hub/refs.hpp>
 #include <hfhub/hub/repos.hpp>
+#include <hfhub/hub/safetensors.hpp>
 #include <hfhub/hub/search.hpp>
 #include <hfhub/hub/snapshot.hpp>
 #include <hfhub/hub/spaces.hpp>
@@ -37,6 +38,7 @@ class BasicHfApi : public BasicCache<Mode>,
                    public BasicDownload<Mode>,
                    public BasicRefs<Mode>,
                    public BasicRepos<Mode>,
+                   public BasicSafetensors<Mode>,
                    public BasicSearch<Mode>,
                    public BasicSnapshot<Mode>,
                    public BasicSpaces<Mode>,
