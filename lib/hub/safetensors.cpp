@@ -1,11 +1,11 @@
 #include "core/atomic_file.hpp"
 #include "core/json.hpp"
 #include "core/mapping.hpp"
-#include "http/body.hpp"
 #include "http/file_source.hpp"
 #include "hub/call.hpp"
 #include "hub/download.hpp"
 #include "hub/parallel.hpp"
+#include "hub/remote_bytes.hpp"
 #include "hub/repo_id.hpp"
 #include "hub/safetensors_header.hpp"
 
@@ -28,59 +28,8 @@ constexpr std::string_view index_file = "model.safetensors.index.json";
 constexpr std::uint64_t first_range = 100'001;  // most headers fit: one request tells all
 constexpr std::size_t max_index = 64 << 20;
 constexpr std::size_t files_at_a_time = 8;
-constexpr int tries_of_body = 3;
 
-struct Source {
-    Client client;
-    std::string repo_type, repo_id, revision;
-    OwnedToken token;
-
-    http::Request request(http::Method method, std::string_view filename) const {
-        return client.request(method, resolve_path(repo_type, repo_id, revision, filename), token);
-    }
-    std::string name(std::string_view filename) const {
-        return "'" + std::string(filename) + "' of " + repo_id + " at " + revision;
-    }
-};
-using SharedSource = std::shared_ptr<const Source>;
-
-/// The bytes of the body, which is left where it has more of them than were asked for.
-awaitable<std::string> take(http::Response response, std::uint64_t most) {
-    std::string bytes;
-    std::vector<std::byte> buffer(64 * 1024);
-    while (bytes.size() < most) {
-        const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), most - bytes.size()));
-        const std::size_t n = co_await http::read_some(response.body.get(), std::span(buffer).first(room));
-        if (n == 0) break;
-        bytes.append(reinterpret_cast<const char*>(buffer.data()), n);
-    }
-    co_return bytes;
-}
-
-/// `length` bytes from `from` on, or as many as there are.
-awaitable<std::string> fetch_range(SharedSource source, std::string filename, std::uint64_t from,
-                                   std::uint64_t length) {
-    for (int tries = 1;; ++tries) {
-        http::Request request = source->request(http::Method::get, filename);
-        request.headers.set("range", "bytes=" + std::to_string(from) + "-" + std::to_string(from + length - 1));
-        request.decode = false;
-        request.is_retry = tries > 1;
-        http::Response response = co_await source->client.send_checked(std::move(request));
-        const bool whole = response.status != 206;
-        const std::uint64_t most = whole ? from + length : length;
-        try {
-            std::string bytes = co_await take(std::move(response), most);
-            // A server that knows no ranges sends the file from its beginning.
-            co_return whole ? bytes.substr(std::min<std::size_t>(from, bytes.size())) : bytes;
-        } catch (const TimeoutError& error) {
-            if (error.phase == TimeoutPhase::deadline || tries == tries_of_body) throw;
-        } catch (const TransportError&) {
-            if (tries == tries_of_body) throw;
-        }
-    }
-}
-
-awaitable<SafetensorsFileMetadata> read_remote(SharedSource source, std::string filename) {
+awaitable<SafetensorsFileMetadata> read_remote(SharedRemoteFiles source, std::string filename) {
     const std::string what = source->name(filename);
     const std::string first = co_await fetch_range(source, filename, 0, first_range);
     const std::uint64_t length = safetensors_header_length(first, what);
@@ -91,7 +40,7 @@ awaitable<SafetensorsFileMetadata> read_remote(SharedSource source, std::string 
     co_return read_safetensors_header(header, what);
 }
 
-awaitable<bool> exists(SharedSource source, std::string filename) {
+awaitable<bool> exists(SharedRemoteFiles source, std::string filename) {
     http::Request request = source->request(http::Method::head, filename);
     try {
         co_await source->client.send_checked(std::move(request));
@@ -108,7 +57,7 @@ struct Index {
 BOOST_DESCRIBE_STRUCT(Index, (), (metadata, weight_map))
 
 /// Kept in the cache, as files are.
-awaitable<Index> read_index(SharedSource source) {
+awaitable<Index> read_index(SharedRemoteFiles source) {
     FileRequest wanted;
     wanted.repo_type = source->repo_type;
     wanted.repo_id = source->repo_id;
@@ -122,7 +71,7 @@ awaitable<Index> read_index(SharedSource source) {
                                std::string(index_file));
 }
 
-awaitable<void> read_shards(SharedSource source, SafetensorsRepoMetadata* repo) {
+awaitable<void> read_shards(SharedRemoteFiles source, SafetensorsRepoMetadata* repo) {
     std::vector<std::string> files;
     for (const auto& [tensor, file] : repo->weight_map) files.push_back(file);
     std::sort(files.begin(), files.end());
@@ -134,21 +83,21 @@ awaitable<void> read_shards(SharedSource source, SafetensorsRepoMetadata* repo) 
     co_await run_parallel(source->client, files.size(), files_at_a_time, std::move(one));
 }
 
-SharedSource source_of(const Client& client, std::string repo_id, const SafetensorsOptions& options) {
-    return std::make_shared<const Source>(
-        Source{client.within(options.timeout), std::string(checked_repo_type(options.repo_type)), std::move(repo_id),
-               std::string(options.revision.empty() ? "main" : options.revision), options.token});
+SharedRemoteFiles source_of(const Client& client, std::string repo_id, const SafetensorsOptions& options) {
+    return std::make_shared<const RemoteFiles>(RemoteFiles{
+        client.within(options.timeout), std::string(checked_repo_type(options.repo_type)), std::move(repo_id),
+        std::string(options.revision.empty() ? "main" : options.revision), options.token});
 }
 
 awaitable<SafetensorsFileMetadata> parse_file(Client client, std::string repo_id, std::string filename,
                                               Owned<SafetensorsOptions> options) {
-    SharedSource source = source_of(client, std::move(repo_id), *options);
+    SharedRemoteFiles source = source_of(client, std::move(repo_id), *options);
     co_return co_await read_remote(std::move(source), std::move(filename));
 }
 
 awaitable<SafetensorsRepoMetadata> repo_metadata(Client client, std::string repo_id,
                                                  Owned<SafetensorsOptions> options) {
-    const SharedSource source = source_of(client, std::move(repo_id), *options);
+    const SharedRemoteFiles source = source_of(client, std::move(repo_id), *options);
     SafetensorsRepoMetadata repo;
     const bool single = co_await exists(source, std::string(single_file));
     if (single) {

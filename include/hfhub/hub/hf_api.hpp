@@ -12,6 +12,7 @@
 #include <hfhub/hub/cache.hpp>
 #include <hfhub/hub/commits.hpp>
 #include <hfhub/hub/download.hpp>
+#include <hfhub/hub/gguf.hpp>
 #include <hfhub/hub/refs.hpp>
 #include <hfhub/hub/repos.hpp>
 #include <hfhub/hub/safetensors.hpp>
@@ -36,6 +37,7 @@ template <class Mode>
 class BasicHfApi : public BasicCache<Mode>,
                    public BasicCommits<Mode>,
                    public BasicDownload<Mode>,
+                   public BasicGguf<Mode>,
                    public BasicRefs<Mode>,
                    public BasicRepos<Mode>,
                    public BasicSafetensors<Mode>,
