@@ -59,7 +59,7 @@ class UploadHub final : public http::Transport {
                   request.headers,
                   request.timeouts.headers};
         most_at_once = std::max(most_at_once, ++at_once_);
-        sent.body = co_await body_of(request.body);
+        sent.body = co_await body_of(request.body, most_taken);
         if (request.method == http::Method::put) {
             // Lets other uploads begin before this one ends.
             http::Event event(waits_);
@@ -107,24 +107,26 @@ class UploadHub final : public http::Transport {
     std::map<std::string, std::vector<Reply>> faults;  ///< Answers to the first requests whose URL contains the key.
     int looks_until_known = 0;                         ///< How often the Hub is asked until it has made a commit.
     bool learns = false;                               ///< A commit whose answer is lost is made all the same.
+    std::size_t most_taken = SIZE_MAX;                 ///< Of a content, before it is answered.
     std::function<void()> on_put;                      ///< Called at each upload, which then does not end by itself.
 
     std::vector<Sent> requests;
     int most_at_once = 0;
 
   private:
-    static awaitable<std::string> body_of(const http::RequestBody& body) {
+    static awaitable<std::string> body_of(const http::RequestBody& body, std::size_t most) {
         if (const auto* text = std::get_if<std::string>(&body)) co_return *text;
         std::string all;
         const auto* source = std::get_if<std::shared_ptr<http::BodySource>>(&body);
         if (source == nullptr) co_return all;
         std::vector<std::byte> buffer(70'000);
-        for (;;) {
+        while (all.size() < most) {
             const std::size_t n = co_await (*source)->read_some(buffer);
             if (n == 0) break;
             all.append(reinterpret_cast<const char*>(buffer.data()), n);
         }
-        if ((*source)->size() != all.size()) throw std::logic_error("a body's size is not what it said");
+        if (all.size() < most && (*source)->size() != all.size())
+            throw std::logic_error("a body's size is not what it said");
         co_return all;
     }
 
@@ -361,6 +363,33 @@ TEST_CASE_FIXTURE(Fixture, "a storage that refuses a file ends the upload before
     CHECK(text.find("a.bin") != std::string::npos);
     CHECK(text.find("X-Amz-Signature=secret") == std::string::npos);
     CHECK(hub->find("PUT", "/s3/").size() == 1);
+    CHECK(hub->find("POST", "/api/models/alice/m/commit/").empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "an upload of which nothing, or not all, was received is an error, and not committed") {
+    hub->large = {"a.bin"};
+    const auto refuse = [&](std::uint64_t chunk_size, std::string_view where, int status) {
+        CAPTURE(where);
+        CAPTURE(status);
+        hub->chunk_size = chunk_size;
+        hub->faults[std::string(where)] = {{.status = status, .etag = "\"e\""}};
+        const std::string text = test::message([&] { api.upload_file(file(pattern(3 << 20)), "a.bin", "alice/m"); });
+        CHECK(text.find("a.bin was answered with status " + std::to_string(status)) != std::string::npos);
+        CHECK(text.find("secret") == std::string::npos);
+    };
+    for (const int status : {302, 304}) {
+        for (const std::string_view where : {"/s3/", "/verify"}) refuse(0, where, status);
+        for (const std::string_view where : {"/s3/part2", "/complete/", "/verify"}) refuse(1 << 20, where, status);
+    }
+    for (const std::uint64_t chunk_size : {0, 1 << 20}) {
+        hub->chunk_size = chunk_size;
+        for (const std::size_t taken : {0, 70'000}) {
+            hub->most_taken = taken;
+            const std::string text =
+                test::message([&] { api.upload_file(file(pattern(3 << 20)), "a.bin", "alice/m"); });
+            CHECK(text.find("a.bin was answered after " + std::to_string(taken) + " of ") != std::string::npos);
+        }
+    }
     CHECK(hub->find("POST", "/api/models/alice/m/commit/").empty());
 }
 
