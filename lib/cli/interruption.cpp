@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <csignal>
-#include <cstdlib>
 
 namespace hfhub::cli {
 
@@ -31,6 +30,13 @@ void die_of(int signal) {
     pthread_sigmask(SIG_UNBLOCK, &state().signals, nullptr);
 }
 
+// Made before main() begins, so it goes after the sessions, which have files to tidy up.
+const struct LastWord {
+    ~LastWord() {
+        if (const int signal = state().signal) die_of(signal);
+    }
+} last_word;
+
 [[noreturn]] void listen() {
     for (;;) {
         int signal = 0;
@@ -52,10 +58,6 @@ Interruption::Interruption() {
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
         if (!is_ignored(signal)) sigaddset(&state().signals, signal);
     }
-    // What is registered before the session is made comes after its end.
-    std::atexit([] {
-        if (const int signal = state().signal) die_of(signal);
-    });
     pthread_sigmask(SIG_BLOCK, &state().signals, nullptr);  // of the threads, too, that are made from here on
     http::start_thread("signals", listen).detach();
 }

@@ -118,7 +118,8 @@ def main():
         oid = make_file(folder / "file")
         for tls, protocol in (False, "HTTP/1.1"), (True, "HTTP/2"):
             for in_parts, form in (False, "in one piece"), (True, "in parts"):
-                with checks.check(f"{SIZE >> 20} MiB {form} over {protocol} need little memory, and a Hub that stops stops the reading"):
+                with checks.check(f"{SIZE >> 20} MiB {form} over {protocol} need little memory, and when the Hub stops "
+                                  "so does the reading"):
                     upload(arguments, folder, oid, tls, in_parts)
     return checks.end()
 
