@@ -88,8 +88,10 @@ class TransportError : public Error {
     int status = 0;
     /// Of that answer, else X-Amzn-Trace-Id as it was sent.
     std::string request_id;
-    std::uint64_t bytes_done = 0;  ///< Of the file that is downloaded, else of the answer's body: those that are there.
-    bool maybe_processed = true;   ///< False where the server cannot have acted on the request.
+    /// Of the file that is downloaded, else of the answer's body: those that are there. Where no answer came to an
+    /// upload from a file: those of it that were handed to the connection.
+    std::uint64_t bytes_done = 0;
+    bool maybe_processed = true;  ///< False where the server cannot have acted on the request.
     /// True where a kept connection was found dead before any byte of the answer: at once to be tried on a new one.
     bool stale_connection = false;
 

@@ -18,17 +18,18 @@ struct AttemptTrace {
     int attempt = 1;       ///< Which try of the request, from 1.
     int max_attempts = 1;
 
-    std::string_view protocol;        ///< "HTTP/1.1" or "HTTP/2"; as the next five, empty where no connection was had.
+    std::string_view protocol;        ///< "HTTP/1.1" or "HTTP/2"; as the next one, empty where no connection was had.
     std::string_view remote_address;  ///< "192.0.2.1:443", of the proxy where there is one.
     std::string_view proxy;           ///< Host and port; empty without one.
-    std::string_view tls_version;     ///< "TLSv1.3"; empty without TLS.
+    std::string_view tls_version;     ///< "TLSv1.3"; as the next one, empty without TLS.
     std::string_view tls_cipher;
     bool tls_resumed = false;
     bool reused = false;  ///< Over a connection that had carried a request before.
 
-    std::optional<Duration> queued;           ///< Until there was a connection, which may have been made meanwhile.
-    std::optional<Duration> dns;              ///< As the next three, absent where the connection was reused.
-    std::optional<Duration> connect;          ///< TCP.
+    std::optional<Duration> queued;   ///< Until there was a connection, which may have been made meanwhile.
+    std::optional<Duration> dns;      ///< As the next three, absent where the connection was reused, or failed before
+                                      ///< that; until it failed where it did so then.
+    std::optional<Duration> connect;  ///< TCP.
     std::optional<Duration> proxy_handshake;  ///< TLS with the proxy, CONNECT or SOCKS.
     std::optional<Duration> tls;
     std::optional<Duration> first_byte;  ///< From the begin of the try to the answer's headers.

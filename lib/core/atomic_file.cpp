@@ -218,7 +218,11 @@ void write_file_atomically(const PathBeneath& path, std::string_view bytes, Writ
                     options.mode);
     Removal removal(file.place());
     file.write_at(0, std::as_bytes(std::span(bytes)));
-    if (options.sync) file.sync();
+    if (options.sync) {
+        file.sync();
+    } else if (!bytes.empty()) {
+        file.settle();
+    }
     file.close();
     rename_over(file.place(), path);
     removal.dismiss();
@@ -367,6 +371,15 @@ void OutputFile::sync() {
     if (retried([&] { return ::fdatasync(descriptor_); }) != 0) fail("write", path());
 }
 
+void OutputFile::settle() {
+#ifdef SYNC_FILE_RANGE_WRITE
+    constexpr unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (retried([&] { return ::sync_file_range(descriptor_, 0, 0, all); }) == 0) return;
+    if (errno == EIO || errno == ENOSPC || errno == EDQUOT) fail("write", path());
+#endif
+    sync();
+}
+
 void OutputFile::begin_sync([[maybe_unused]] std::uint64_t offset,
                             [[maybe_unused]] std::uint64_t bytes) const noexcept {
 #ifdef SYNC_FILE_RANGE_WRITE
@@ -394,7 +407,7 @@ bool FileCopy::step(std::uint64_t bytes) {
     while (bytes > 0) {
         const std::uint64_t copied = copy_.copy_at(position_, source_, bytes);
         if (copied == 0) {
-            if (position_ >= synced_from) copy_.sync();
+            copy_.make_whole(position_);
             copy_.close();
             move_file(copy_.place(), to_);
             done_ = true;

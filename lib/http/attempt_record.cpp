@@ -14,12 +14,17 @@ using Duration = AttemptTrace::Duration;
 // Servers repeat what they were sent, and may send what a terminal obeys.
 std::string shown(std::string_view text) { return redact(printable(text, 1000)); }
 
+Duration rounded(Clock::duration length) { return std::chrono::duration_cast<Duration>(length); }
+
+std::optional<Duration> rounded(std::optional<Clock::duration> length) {
+    if (!length) return std::nullopt;
+    return rounded(*length);
+}
+
 std::optional<Duration> since(Clock::time_point begin, std::optional<Clock::time_point> at) {
     if (!at) return std::nullopt;
     return std::chrono::duration_cast<Duration>(*at - begin);
 }
-
-Duration rounded(Clock::duration length) { return std::chrono::duration_cast<Duration>(length); }
 
 class NotedBody final : public BodyReader {
   public:
@@ -134,8 +139,8 @@ void AttemptRecord::add_connection(AttemptTrace& trace) const {
     if (reused_) return;
     trace.dns = rounded(facts_->times.resolve);
     trace.connect = rounded(facts_->times.connect);
-    if (!facts_->proxy.empty()) trace.proxy_handshake = rounded(facts_->times.proxy);
-    if (facts_->https) trace.tls = rounded(facts_->times.tls);
+    trace.proxy_handshake = rounded(facts_->times.proxy);
+    trace.tls = rounded(facts_->times.tls);
 }
 
 AttemptRecord::~AttemptRecord() {
@@ -169,7 +174,8 @@ Body noted(Body body, std::shared_ptr<AttemptRecord> record) {
 awaitable<std::size_t> NotedSource::read_some(std::span<std::byte> buffer) {
     auto reading = source_->read_some(buffer);
     const std::size_t bytes = co_await std::move(reading);
-    if (const auto noting = record.lock()) noting->on_sent(bytes);
+    sent_ += bytes;
+    if (const auto noting = record_.lock()) noting->on_sent(bytes);
     co_return bytes;
 }
 

@@ -29,6 +29,8 @@ class AttemptRecord {
     AttemptRecord& operator=(const AttemptRecord&) = delete;
 
     void on_connection(Protocol protocol, std::shared_ptr<const ConnectionFacts> facts, bool reused);
+    /// What was to be the connection came to nothing.
+    void on_no_connection(std::shared_ptr<const ConnectionFacts> attempt) noexcept { facts_ = std::move(attempt); }
     void on_sent(std::uint64_t bytes) noexcept { bytes_sent_ += bytes; }
     void on_answer(const Response& response);
     void on_received(std::uint64_t bytes) noexcept { bytes_received_ += bytes; }
@@ -60,7 +62,7 @@ class AttemptRecord {
 /// The same body, whose bytes and end are noted.
 Body noted(Body body, std::shared_ptr<AttemptRecord> record);
 
-/// The same source, whose bytes are noted.
+/// The same source, whose bytes are counted, and noted where somebody wants to be told.
 class NotedSource final : public BodySource {
   public:
     explicit NotedSource(std::shared_ptr<BodySource> source) : source_(std::move(source)) {}
@@ -68,10 +70,18 @@ class NotedSource final : public BodySource {
     awaitable<std::size_t> read_some(std::span<std::byte> buffer) override;
     bool rewind() override { return source_->rewind(); }
 
-    std::weak_ptr<AttemptRecord> record;  ///< Of the present try.
+    /// To be said at the begin of each try; the record may be null.
+    void begin(const std::shared_ptr<AttemptRecord>& record) noexcept {
+        record_ = record;
+        sent_ = 0;
+    }
+    /// Bytes that were read in this try.
+    std::uint64_t sent() const noexcept { return sent_; }
 
   private:
     std::shared_ptr<BodySource> source_;
+    std::weak_ptr<AttemptRecord> record_;
+    std::uint64_t sent_ = 0;
 };
 
 }  // namespace hfhub::http

@@ -14,6 +14,19 @@ using tcp = asio::ip::tcp;
 
 constexpr std::chrono::minutes winner_lifetime{10};
 
+/// Adds what goes by until its end to the time of a step, however that ends.
+class Timed {
+  public:
+    explicit Timed(std::optional<Clock::duration>& step) : step_(step) {}
+    Timed(const Timed&) = delete;
+    Timed& operator=(const Timed&) = delete;
+    ~Timed() { step_ = step_.value_or(Clock::duration()) + (Clock::now() - begin_); }
+
+  private:
+    std::optional<Clock::duration>& step_;
+    Clock::time_point begin_ = Clock::now();
+};
+
 std::unique_ptr<Stream> upcast(std::unique_ptr<TlsStream> stream) { return stream; }
 
 }  // namespace
@@ -43,15 +56,14 @@ void Connector::remember(const std::string& host, const asio::ip::address& winne
 }
 
 awaitable<std::unique_ptr<Stream>> Connector::connect_tcp(std::string host, std::uint16_t port, Limit limit,
-                                                          ConnectTimes* times) {
-    const auto begin = Clock::now();
-    const Endpoints endpoints = co_await resolve(host, port, limit);
-    const auto resolved = Clock::now();
-    tcp::socket socket = co_await race_to(waits_, endpoints, host + ":" + std::to_string(port), limit);
-    if (times != nullptr) {
-        times->resolve = resolved - begin;
-        times->connect = Clock::now() - resolved;
+                                                          ConnectTimes& times) {
+    Endpoints endpoints;
+    {
+        const Timed timed(times.resolve);
+        endpoints = co_await resolve(host, port, limit);
     }
+    const Timed timed(times.connect);
+    tcp::socket socket = co_await race_to(waits_, endpoints, host + ":" + std::to_string(port), limit);
     if (endpoints.size() > 1) {
         boost::system::error_code error;
         const auto peer = socket.remote_endpoint(error);
@@ -69,17 +81,22 @@ awaitable<std::unique_ptr<Stream>> Connector::shake_hands(std::unique_ptr<Stream
     co_return upcast(std::move(tls));
 }
 
-awaitable<std::unique_ptr<Stream>> Connector::connect_to_proxy(Url proxy, Limit limit, ConnectTimes* times) {
+awaitable<std::unique_ptr<Stream>> Connector::connect_to_proxy(Url proxy, Limit limit, ConnectTimes& times) {
     auto stream = co_await connect_tcp(proxy.host, proxy.port, limit, times);
+    const Timed timed(times.proxy);
     if (proxy.scheme == "https") stream = co_await shake_hands(std::move(stream), proxy.host, false, limit);
     co_return stream;
 }
 
 // socks5: what the target's name means is found out here, and the proxy is asked for one address after the other. Each
 // takes a connection to the proxy of its own, for one that was refused is over (RFC 1928 6).
-awaitable<std::unique_ptr<Stream>> Connector::connect_by_address(Route route, Limit limit, ConnectTimes* times) {
+awaitable<std::unique_ptr<Stream>> Connector::connect_by_address(Route route, Limit limit, ConnectTimes& times) {
     const Url &proxy = *route.proxy, &target = route.target;
-    const Endpoints found = co_await resolve(target.host, target.port, limit);
+    Endpoints found;
+    {
+        const Timed timed(times.resolve);
+        found = co_await resolve(target.host, target.port, limit);
+    }
     std::string outcomes;
     for (std::size_t i = 0; i < found.size(); ++i) {
         const Limit share = share_of(limit, found.size() - i, Clock::now());
@@ -87,6 +104,7 @@ awaitable<std::unique_ptr<Stream>> Connector::connect_by_address(Route route, Li
         if (!outcomes.empty()) outcomes += ", ";
         try {
             auto stream = co_await connect_to_proxy(proxy, share, times);
+            const Timed timed(times.proxy);
             co_await connect_through_socks5(waits_, *stream, proxy, address, target.port, share);
             if (found.size() > 1) remember(target.host, found[i].address());
             co_return stream;
@@ -104,13 +122,14 @@ awaitable<std::unique_ptr<Stream>> Connector::connect_by_address(Route route, Li
     throw ProxyError("proxy " + proxy.host_port() + " cannot reach " + target.host_port() + " (" + outcomes + ")");
 }
 
-awaitable<std::unique_ptr<Stream>> Connector::connect_through_proxy(Route route, Limit limit, ConnectTimes* times) {
+awaitable<std::unique_ptr<Stream>> Connector::connect_through_proxy(Route route, Limit limit, ConnectTimes& times) {
     if (route.proxy->scheme == "socks5") {
         auto by_address = connect_by_address(std::move(route), limit, times);
         co_return co_await std::move(by_address);
     }
     const Url &proxy = *route.proxy, &target = route.target;
     auto stream = co_await connect_to_proxy(proxy, limit, times);
+    const Timed timed(times.proxy);
     if (proxy.scheme == "socks5h") {
         co_await connect_through_socks5(waits_, *stream, proxy, target.host, target.port, limit);
     } else if (!route.forwards()) {
@@ -119,21 +138,16 @@ awaitable<std::unique_ptr<Stream>> Connector::connect_through_proxy(Route route,
     co_return stream;
 }
 
-awaitable<std::unique_ptr<Stream>> Connector::connect(Route route, Limit limit, ConnectTimes* times) {
-    const auto begin = Clock::now();
+awaitable<std::unique_ptr<Stream>> Connector::connect(Route route, Limit limit, ConnectTimes& times) {
     std::unique_ptr<Stream> stream;
     if (route.proxy) {
         stream = co_await connect_through_proxy(route, limit, times);
     } else {
         stream = co_await connect_tcp(route.target.host, route.target.port, limit, times);
     }
-    const auto reached = Clock::now();
     if (route.target.is_https()) {
+        const Timed timed(times.tls);
         stream = co_await shake_hands(std::move(stream), route.target.host, route.offer_http2, limit);
-    }
-    if (times != nullptr) {
-        if (route.proxy) times->proxy = reached - begin - times->resolve - times->connect;
-        times->tls = Clock::now() - reached;
     }
     co_return stream;
 }

@@ -33,17 +33,18 @@ class Connector {
           tls_(tls),
           lookups_(workers, std::move(resolver)),
           counters_(std::move(counters)) {}
-    /// Throws ConnectError, ProxyError, TimeoutError, CancelledError.
-    awaitable<std::unique_ptr<Stream>> connect(Route route, Limit limit, ConnectTimes* times = nullptr);
+    /// `times` gets those of the steps, also of the one that fails. Throws ConnectError, ProxyError, TimeoutError,
+    /// CancelledError.
+    awaitable<std::unique_ptr<Stream>> connect(Route route, Limit limit, ConnectTimes& times);
 
   private:
     awaitable<Endpoints> resolve(std::string host, std::uint16_t port, Limit limit);
     void remember(const std::string& host, const asio::ip::address& winner);
     awaitable<std::unique_ptr<Stream>> connect_tcp(std::string host, std::uint16_t port, Limit limit,
-                                                   ConnectTimes* times);
-    awaitable<std::unique_ptr<Stream>> connect_to_proxy(Url proxy, Limit limit, ConnectTimes* times);
-    awaitable<std::unique_ptr<Stream>> connect_through_proxy(Route route, Limit limit, ConnectTimes* times);
-    awaitable<std::unique_ptr<Stream>> connect_by_address(Route route, Limit limit, ConnectTimes* times);
+                                                   ConnectTimes& times);
+    awaitable<std::unique_ptr<Stream>> connect_to_proxy(Url proxy, Limit limit, ConnectTimes& times);
+    awaitable<std::unique_ptr<Stream>> connect_through_proxy(Route route, Limit limit, ConnectTimes& times);
+    awaitable<std::unique_ptr<Stream>> connect_by_address(Route route, Limit limit, ConnectTimes& times);
     awaitable<std::unique_ptr<Stream>> shake_hands(std::unique_ptr<Stream> lower, std::string host, bool offer_http2,
                                                    Limit limit);
 

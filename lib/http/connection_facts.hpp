@@ -3,14 +3,15 @@
 // What a trace tells of a connection.
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace hfhub::http {
 
-/// How long the steps took that made it.
+/// How long the steps took that made it, or that were to; absent of those that were not come to.
 struct ConnectTimes {
-    std::chrono::steady_clock::duration resolve{}, connect{}, proxy{}, tls{};
+    std::optional<std::chrono::steady_clock::duration> resolve, connect, proxy, tls;
 };
 
 /// What a handshake came to; the texts live for ever.
@@ -19,10 +20,10 @@ struct TlsFacts {
     bool resumed = false;
 };
 
+/// Of a connection, or of an attempt to make one.
 struct ConnectionFacts {
-    std::string peer;   ///< Address and port.
+    std::string peer;   ///< Address and port; empty where there is no connection.
     std::string proxy;  ///< Host and port; empty without one.
-    bool https = false;
     TlsFacts tls;
     ConnectTimes times;
 };

@@ -102,7 +102,13 @@ void note_source(Request& request, const std::shared_ptr<AttemptRecord>& record)
     if (source == nullptr) return;
     auto noting = std::dynamic_pointer_cast<NotedSource>(*source);
     if (!noting) *source = noting = std::make_shared<NotedSource>(*source);
-    noting->record = record;
+    noting->begin(record);
+}
+
+std::uint64_t sent_of(const Request& request) {
+    const auto* source = std::get_if<std::shared_ptr<BodySource>>(&request.body);
+    const auto* noting = source ? dynamic_cast<const NotedSource*>(source->get()) : nullptr;
+    return noting ? noting->sent() : 0;
 }
 
 bool is_cancellation(const std::exception_ptr& failure) {
@@ -265,8 +271,8 @@ awaitable<Response> Pipeline::with_retries(Request& request) {
 void Pipeline::begin_try(Request& request, Tries& tries) {
     if (options_.hooks.on_attempt || log_enabled(LogLevel::debug)) {
         tries.record = std::make_shared<AttemptRecord>(request, tries.state.number, tries.policy.max_attempts, told_);
-        note_source(request, tries.record);
     }
+    note_source(request, tries.record);
     request.record = tries.record.get();
 }
 
@@ -319,7 +325,7 @@ RetryDecision Pipeline::after_failure(Request& request, Tries& tries, TransportE
     if (response.status != 0) error.status = response.status;
     error.request_id = redact(request_id_of(response.headers));
     if (error.request_id.empty()) error.request_id = redact(request.headers.value("x-amzn-trace-id"));
-    error.bytes_done = response.text.size();
+    error.bytes_done = response.status == 0 ? sent_of(request) : response.text.size();
     return decision;
 }
 

@@ -159,7 +159,10 @@ awaitable<std::shared_ptr<Connection>> Pool::acquire(const Request& request) {
         Wake wake = Wake::notified;
         if (waiter.is_linked()) wake = co_await waiter.event.wait(limit.at);
         if (waiter.is_linked()) waiter.unlink();
-        if (waiter.error) rethrow_copy(waiter.error);
+        if (waiter.error) {
+            if (request.record != nullptr) request.record->on_no_connection(std::move(waiter.attempt));
+            rethrow_copy(waiter.error);
+        }
         if (wake == Wake::timeout && limit.phase == TimeoutPhase::pool && shortage_) {
             OutOfDescriptorsError error(*shortage_);
             error.permanent = true;  // after so long another try would only lengthen the queue

@@ -83,7 +83,8 @@ class Pool {
     std::size_t count_idle() const;
     awaitable<void> connect(Host& host, Milliseconds limit);
     void add(Host& host, std::unique_ptr<Stream> stream, const ConnectTimes& times);
-    void connect_failed(Host& host, const std::exception_ptr& failure, Milliseconds limit);
+    void connect_failed(Host& host, const std::exception_ptr& failure, const ConnectTimes& times, Milliseconds limit);
+    static ConnectionFacts facts_of(const Route& route, const ConnectTimes& times);
     PoolLimits limits() const;
     bool wait_for_descriptors(const OutOfDescriptorsError& error);
     bool is_wanted_elsewhere(const Host& host);

@@ -23,8 +23,8 @@ bool is_timeout(const std::exception_ptr& failure) {
 void trace(const Route& route, const Connection& connection, const ConnectionFacts& facts) {
     if (!log_enabled(LogLevel::debug)) return;
     const ConnectTimes& times = facts.times;
-    const auto took = [](const char* what, Clock::duration length) {
-        const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(length);
+    const auto took = [](const char* what, std::optional<Clock::duration> length) {
+        const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(length.value_or(Clock::duration()));
         return what + std::to_string(whole.count()) + " ms";
     };
     std::string text = "connected to " + route.target.origin();
@@ -48,9 +48,10 @@ awaitable<void> Pool::connect(Host& host, Milliseconds length) {
     for (bool again = true; again;) {
         again = false;
         shortage.reset();
+        times = {};
         try {
             Route route = host.route;
-            auto connecting = connector_.connect(std::move(route), limit, &times);
+            auto connecting = connector_.connect(std::move(route), limit, times);
             stream = co_await std::move(connecting);
         } catch (const OutOfDescriptorsError& error) {
             again = true;
@@ -79,7 +80,7 @@ awaitable<void> Pool::connect(Host& host, Milliseconds length) {
     } catch (...) {
         failure = std::current_exception();
     }
-    connect_failed(host, failure, length);
+    connect_failed(host, failure, times, length);
 }
 
 // False where no connection is there or under way, here or elsewhere, that could be waited for.
@@ -107,7 +108,15 @@ PoolLimits Pool::limits() const {
     return limits;
 }
 
-void Pool::connect_failed(Host& host, const std::exception_ptr& failure, Milliseconds limit) {
+ConnectionFacts Pool::facts_of(const Route& route, const ConnectTimes& times) {
+    ConnectionFacts facts;
+    if (route.proxy) facts.proxy = route.proxy->host_port();
+    facts.times = times;
+    return facts;
+}
+
+void Pool::connect_failed(Host& host, const std::exception_ptr& failure, const ConnectTimes& times,
+                          Milliseconds limit) {
     options_.counters->connects_failed.add();
     // With other connections at work or under way the others may still be served; without, nobody in the queue can be,
     // nor who has waited nearly as long as this connect where none gets an answer.
@@ -115,10 +124,12 @@ void Pool::connect_failed(Host& host, const std::exception_ptr& failure, Millise
     const bool silent = none && is_timeout(failure);
     const auto patient_since = Clock::now() - limit + limit / 8;
     WaiterList failed;
+    const auto attempt = std::make_shared<const ConnectionFacts>(facts_of(host.route, times));
     for (auto at = host.waiters.begin(); at != host.waiters.end();) {
         Waiter& waiter = *at++;
         if (!all && !failed.empty() && !(silent && waiter.since <= patient_since)) continue;
         waiter.error = failure;
+        waiter.attempt = attempt;
         waiter.unlink();
         failed.push_back(waiter);
     }
@@ -134,9 +145,9 @@ void Pool::connect_failed(Host& host, const std::exception_ptr& failure, Millise
 void Pool::add(Host& host, std::unique_ptr<Stream> stream, const ConnectTimes& times) {
     if (shut_down_) return;
     const Route& route = host.route;
-    auto facts = std::make_shared<ConnectionFacts>();
-    *facts = {stream->peer(), route.proxy ? route.proxy->host_port() : "", route.target.is_https(), stream->tls(),
-              times};
+    auto facts = std::make_shared<ConnectionFacts>(facts_of(route, times));
+    facts->peer = stream->peer();
+    facts->tls = stream->tls();
     const bool http2 = stream->alpn() == "h2" || (route.offer_http2 && speaks_h2c(route, options_.http2));
     host.known = http2 ? KnownProtocol::http2 : KnownProtocol::http1;
     std::shared_ptr<Connection> connection;

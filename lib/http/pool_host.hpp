@@ -13,6 +13,7 @@ struct Pool::Waiter : boost::intrusive::list_base_hook<boost::intrusive::link_mo
     Milliseconds connect_limit;
     Clock::time_point since = Clock::now();
     std::exception_ptr error;
+    std::shared_ptr<const ConnectionFacts> attempt;  // to connect, that ended with the error
 };
 
 struct Pool::Host final : ConnectionObserver {

@@ -24,8 +24,12 @@ void add_connection(std::string& text, const AttemptTrace& trace) {
     add(text, ", ", trace.protocol);
     add(text, " to ", trace.remote_address);
     add(text, " through the proxy ", trace.proxy);
-    if (trace.protocol.empty()) return;
-    text += trace.reused ? " (reused" : " (new";
+    if (trace.protocol.empty()) {
+        if (!trace.dns) return;  // it has not come to that
+        text += ", no connection (tried";
+    } else {
+        text += trace.reused ? " (reused" : " (new";
+    }
     add(text, "DNS", trace.dns);
     add(text, "TCP", trace.connect);
     add(text, "proxy", trace.proxy_handshake);

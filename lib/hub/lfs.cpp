@@ -2,6 +2,7 @@
 
 #include "core/json.hpp"
 #include "core/log.hpp"
+#include "http/attempt_record.hpp"
 #include "hub/commit_plan.hpp"
 #include "hub/parallel.hpp"
 #include "hub/repo_id.hpp"
@@ -101,14 +102,36 @@ awaitable<std::vector<LfsInstructions>> ask(const Uploads& uploads, std::span<co
     co_return read_lfs_batch(answer);
 }
 
+[[noreturn]] void fail(const Url& url, const std::string& why) {
+    ProtocolError error(why);
+    error.at(url.redacted());
+    throw error;
+}
+
+/// A step of an upload; only a status of 2xx says that it was done.
+awaitable<http::Response> send_step(const Uploads& uploads, const LfsObject& object, http::Request request) {
+    request.buffered = max_answer;
+    http::Response response = co_await uploads.client.send_checked(std::move(request));
+    if (response.status >= 300) {
+        fail(response.url, "the upload of " + object.path + " was answered with status " +
+                               std::to_string(response.status) + ", which does not say that it was received");
+    }
+    co_return response;
+}
+
 /// Sends `length` bytes from `offset` on; returns the ETag that the storage gives them.
 awaitable<std::string> put_bytes(const Uploads& uploads, const LfsObject& object, std::string url, std::uint64_t offset,
                                  std::uint64_t length) {
     http::Request request = storage_request(uploads.client, http::Method::put, url);
     wait_longer_for_answer(request, std::min(longest_for_part, uploads.client.options().commit_timeout));
-    request.body = body_of(uploads.client.workers(), object.content, offset, length);
-    request.buffered = max_answer;
-    const http::Response response = co_await uploads.client.send_checked(std::move(request));
+    const auto body =
+        std::make_shared<http::NotedSource>(body_of(uploads.client.workers(), object.content, offset, length));
+    request.body = body;
+    const http::Response response = co_await send_step(uploads, object, std::move(request));
+    if (body->sent() != length) {
+        fail(response.url, "the upload of " + object.path + " was answered after " + std::to_string(body->sent()) +
+                               " of " + std::to_string(length) + " bytes: the rest was not received");
+    }
     co_return std::string(response.headers.value("etag"));
 }
 
@@ -136,7 +159,7 @@ awaitable<void> put_parts(const Uploads& uploads, const LfsObject& object, const
     request.headers.set("content-type", lfs_json);
     request.headers.set("accept", lfs_json);
     request.idempotent = true;
-    const std::string answer = co_await uploads.client.text(std::move(request));
+    const http::Response response = co_await send_step(uploads, object, std::move(request));
 }
 
 awaitable<void> transfer(const Uploads& uploads, const LfsObject& object, const LfsAction& upload) {
@@ -156,7 +179,7 @@ awaitable<void> verify(const Uploads& uploads, const LfsObject& object, const Lf
     const json::object body{{"oid", object.oid}, {"size", object.info.size}};
     set_json(request, body);
     request.idempotent = true;
-    const std::string answer = co_await uploads.client.text(std::move(request));
+    const http::Response response = co_await send_step(uploads, object, std::move(request));
 }
 
 /// URLs of the storage hold for a while only: where they are over, the server is asked for new ones.

@@ -260,7 +260,7 @@ void PartFile::verify() {
 void PartFile::publish(const PathBeneath& target) {
     require_ownership();
     const PathBeneath from = file_.place();
-    if (position_ >= synced_from) file_.sync();
+    file_.make_whole(position_);
     file_.close();
     move_file(from, target);
     published_ = true;

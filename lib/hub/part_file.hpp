@@ -102,8 +102,9 @@ class PartFile {
     void restart();
     /// Throws IntegrityError where length or hash are not what they should be.
     void verify();
-    /// Gives the file its last name, under which it survives a power cut (see synced_from), and deletes what earlier
-    /// transfers of the content have left. Throws FileError, and IoError where another process has taken the part over.
+    /// Gives the file its last name, which a power cut leaves with all of the content or not at all, and deletes what
+    /// earlier transfers of the content have left. Throws FileError, and IoError where another process has taken the
+    /// part over.
     void publish(const PathBeneath& target);
     /// The destructor will delete it, or not.
     void discard() noexcept { keep_ = false; }

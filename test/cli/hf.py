@@ -264,6 +264,14 @@ class Scenario:
         check("(reused), queued " in lines[1] and f"received {len(FILES['big.bin'])} B" in lines[1], lines[1])
         check("first byte " in lines[1] and "total " in lines[1], lines[1])
 
+    def trace_without_a_connection(self):
+        home = self.new_home()
+        self.path(REPO, "config.json", home=home)
+        _, err = self.run("download", REPO, "config.json", "--trace", home=home, HF_ENDPOINT="http://127.0.0.1:9")
+        tries = [line for line in err.splitlines() if line.startswith("* ")]
+        check(len(tries) == 2 and all(": no answer, try " in line and ", no connection (tried, DNS " in line and
+                                      " ms, TCP " in line for line in tries), err)
+
     def trace_beside_bar(self):
         terminal = Terminal()
         self.run("download", REPO, "big.bin", "--trace", terminal=terminal)
@@ -339,7 +347,7 @@ def main():
         for action in (s.one_file, s.several, s.offline, s.options_before_names, s.patterns, s.literal_first,
                        s.missing_among_several, s.revision_and_type, s.folders, s.dry_run, s.forms, s.usage, s.errors,
                        s.who_am_i, s.version_and_environment, s.messages, s.bar, s.bar_then_path, s.no_bar,
-                       s.trace, s.trace_beside_bar, s.retries_are_told, s.silent_on_success, s.beside_python):
+                       s.trace, s.trace_without_a_connection, s.trace_beside_bar, s.retries_are_told, s.silent_on_success, s.beside_python):
             checks.run(action.__name__.replace("_", " "), action)
     return checks.status()
 

@@ -185,7 +185,7 @@ TEST_CASE("the connect limit covers the TLS handshake, and cancelling ends it") 
     const auto connect = [&]() -> awaitable<void> {
         Route route;
         route.target = Url::parse(local(silent));
-        auto work = f.connector.connect(std::move(route), f.limit());
+        auto work = f.connector.connect(std::move(route), f.limit(), f.times);
         const auto stream = co_await std::move(work);
     };
     const auto task = f.loop.start(connect());

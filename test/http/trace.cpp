@@ -228,6 +228,36 @@ TEST_CASE("a try that finds no server tells why, and no connection") {
     CHECK(!one.at(1).numbers.first_byte);
 }
 
+TEST_CASE("a try that comes to no connection tells how long each step took, up to the one that failed") {
+    const auto try_once = [](const std::string& url, SessionOptions options = plain_options()) {
+        options.connect_timeout = 300ms;
+        Watched one(options);
+        CHECK(test::outcome([&] { one.client.get(url, {.max_attempts = 1}); }) != "ok");
+        return one.at(0);
+    };
+    const Told refused = try_once("http://127.0.0.1:" + std::to_string(test::refused_port()) + "/");
+    CHECK(refused.numbers.dns);
+    CHECK(refused.numbers.connect);
+    CHECK(!refused.numbers.tls);
+    CHECK(!refused.numbers.proxy_handshake);
+    CHECK(refused.line.find(", no connection (tried, DNS ") != std::string::npos);
+    const Told unknown = try_once("http://no-such-host.invalid/");
+    CHECK(unknown.numbers.dns);
+    CHECK(!unknown.numbers.connect);
+    Server mute([](Peer& peer) { peer.wait_for_end(); });
+    const Told no_tls = try_once("https://" + address_of(mute) + "/");
+    REQUIRE(no_tls.numbers.tls);
+    CHECK(*no_tls.numbers.tls > 100ms);
+    CHECK(*no_tls.numbers.connect < *no_tls.numbers.tls);
+    SessionOptions through = plain_options();
+    through.environment.https_proxy = "http://" + address_of(mute);
+    const Told no_tunnel = try_once("https://hub.test/", through);
+    CHECK(no_tunnel.proxy == address_of(mute));
+    REQUIRE(no_tunnel.numbers.proxy_handshake);
+    CHECK(*no_tunnel.numbers.proxy_handshake > 100ms);
+    CHECK(!no_tunnel.numbers.tls);
+}
+
 TEST_CASE("an answer that breaks off is told with what had come of it") {
     Server server([](Peer& peer) {
         peer.read_request();
@@ -289,6 +319,28 @@ TEST_CASE("bytes sent are those of each try") {
     REQUIRE(one.told.size() == 4);
     CHECK(one.at(2).numbers.bytes_sent == 2'000'000);
     CHECK(one.at(3).numbers.bytes_sent == 2'000'000);
+}
+
+TEST_CASE("the error of an upload that breaks off says how many bytes were sent") {
+    Server server([](Peer& peer) {
+        peer.read_some();
+        peer.reset();
+    });
+    const Session session(plain_options());
+    const test::TempDir folder;
+    std::ofstream(folder.path() / "f") << std::string(50'000'000, 'x');
+    const auto upload = [&]() -> awaitable<void> {
+        Request request = request_to(server.url("/"));
+        request.method = Method::put;
+        request.max_attempts = 1;
+        const CallWorkers workers(session.state()->workers(), Clock::time_point::max());
+        request.body = std::make_shared<FileSource>(workers, folder.path() / "f");
+        co_await session.state()->pipeline().send(std::move(request));
+    };
+    const auto error = test::caught<ConnectionLostError>([&] { Blocking::run<void>(session, upload()); });
+    CHECK(error.status == 0);
+    CHECK(error.bytes_done > 0);
+    CHECK(error.bytes_done < 50'000'000);
 }
 
 TEST_CASE("a call that is given up tells its try, and counts as cancelled") {

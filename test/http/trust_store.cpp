@@ -58,7 +58,8 @@ struct SlowTrustFile {
 awaitable<void> connect(ConnectFixture& f, std::string url, std::chrono::milliseconds length, int* connected) {
     Route route;
     route.target = Url::parse(url);
-    const auto stream = co_await f.connector.connect(std::move(route), f.limit(length));
+    ConnectTimes times;
+    const auto stream = co_await f.connector.connect(std::move(route), f.limit(length), times);
     ++*connected;
 }
 

@@ -145,6 +145,33 @@ TEST_CASE_FIXTURE(Fixture, "a storage that refuses a file ends the upload before
     CHECK(hub->find("POST", "/api/models/alice/m/commit/").empty());
 }
 
+TEST_CASE_FIXTURE(Fixture, "an upload of which nothing, or not all, was received is an error, and not committed") {
+    hub->large = {"a.bin"};
+    const auto refuse = [&](std::uint64_t chunk_size, std::string_view where, int status) {
+        CAPTURE(where);
+        CAPTURE(status);
+        hub->chunk_size = chunk_size;
+        hub->faults[std::string(where)] = {{.status = status, .etag = "\"e\""}};
+        const std::string text = test::message([&] { api.upload_file(file(pattern(3 << 20)), "a.bin", "alice/m"); });
+        CHECK(text.find("a.bin was answered with status " + std::to_string(status)) != std::string::npos);
+        CHECK(text.find("secret") == std::string::npos);
+    };
+    for (const int status : {302, 304}) {
+        for (const std::string_view where : {"/s3/", "/verify"}) refuse(0, where, status);
+        for (const std::string_view where : {"/s3/part2", "/complete/", "/verify"}) refuse(1 << 20, where, status);
+    }
+    for (const std::uint64_t chunk_size : {0, 1 << 20}) {
+        hub->chunk_size = chunk_size;
+        for (const std::size_t taken : {0, 70'000}) {
+            hub->most_taken = taken;
+            const std::string text =
+                test::message([&] { api.upload_file(file(pattern(3 << 20)), "a.bin", "alice/m"); });
+            CHECK(text.find("a.bin was answered after " + std::to_string(taken) + " of ") != std::string::npos);
+        }
+    }
+    CHECK(hub->find("POST", "/api/models/alice/m/commit/").empty());
+}
+
 TEST_CASE_FIXTURE(Fixture, "where the storage says that a URL is over, the Hub is asked for another one") {
     hub->large = {"a.bin"};
     hub->faults["/s3/"] = {{.status = 403, .body = "<Message>Request has expired</Message>"}};

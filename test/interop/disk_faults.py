@@ -25,7 +25,7 @@ LONG = os.environ.get("HFHUB_LONG") == "1"
 ERRORS = [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EACCES, errno.EROFS]
 TOLERATED = {"EINTR": errno.EINTR, "one byte at a time": 0}
 INTERRUPTIBLE = {"open", "open64", "openat", "openat64", "read", "pread", "pread64", "write", "pwrite", "pwrite64", "ftruncate", "ftruncate64",
-                 "fsync", "fdatasync", "flock", "close", "copy_file_range"}
+                 "fsync", "fdatasync", "sync_file_range", "flock", "close", "copy_file_range"}
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 LEFT_OVERS = ("*.incomplete", "*.tmp", "*.soft")
 

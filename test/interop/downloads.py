@@ -53,8 +53,8 @@ class Hub:
         """The next content stops after so many bytes."""
         self.send("POST", "/_local/faults", {"method": "GET", "path": "/objects/", "fault": f"stall:{at};n=1;key={at}"})
 
-    def commit(self, content):
-        """The commit that makes it the repository's file."""
+    def commit(self, content, others=()):
+        """The commit that makes it the repository's file, with lines of others."""
         oid = hashlib.sha256(content).hexdigest()
         batch = self.send("POST", f"/{REPO}.git/info/lfs/objects/batch",
                           {"operation": "upload", "transfers": ["basic"], "hash_algo": "sha256",
@@ -64,7 +64,8 @@ class Hub:
         if actions:
             self.send("PUT", actions["upload"]["href"], content, "application/octet-stream")
         lines = [{"key": "header", "value": {"summary": "a version", "description": ""}},
-                 {"key": "lfsFile", "value": {"path": NAME, "algo": "sha256", "oid": oid, "size": len(content)}}]
+                 {"key": "lfsFile", "value": {"path": NAME, "algo": "sha256", "oid": oid, "size": len(content)}},
+                 *others]
         body = "\n".join(json.dumps(line) for line in lines).encode()
         answer = self.send("POST", f"/api/models/{REPO}/commit/main", body, "application/x-ndjson")
         return json.loads(answer)["commitOid"]

@@ -194,6 +194,16 @@ class Result:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
+def peak_of(pid):
+    """Of its memory, in bytes; 0 once it has ended. What wait4 tells counts the memory of the script, too, from the moment
+    between fork and exec."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as status:
+        for line in status:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
 class Fetch:
     """Runs hfhub-fetch in an environment that holds nothing but what is given."""
 
@@ -209,21 +219,12 @@ class Fetch:
             while process.poll() is None:
                 if time.monotonic() - begin > limit:
                     process.kill()
-                peak = max(peak, self._peak_of(process.pid))
+                peak = max(peak, peak_of(process.pid))
                 time.sleep(0.002)
             seconds = time.monotonic() - begin
             out.seek(0)
             err.seek(0)
             return Result(process.returncode, out.read(), err.read().decode(errors="replace"), seconds, peak)
-
-    @staticmethod
-    def _peak_of(pid):
-        """What wait4 tells counts the memory of this script, too, from the moment between fork and exec."""
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as status:
-            for line in status:
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024
-        return 0
 
 
 class Failed(Exception):

@@ -48,6 +48,7 @@ struct ConnectFixture {
     http::Workers workers{*loop.waits, 1};
     http::TlsContext tls;
     http::Connector connector;
+    http::ConnectTimes times;  // of the last connect
 
     explicit ConnectFixture(http::TrustSettings trust = {}, http::Resolver resolver = http::look_up)
         : tls(std::move(trust)), connector(*loop.waits, workers, tls, std::move(resolver)) {}
@@ -61,7 +62,8 @@ struct ConnectFixture {
         route.target = Url::parse(url);
         if (!proxy.empty()) route.proxy = Url::parse(proxy);
         route.offer_http2 = offer_http2;
-        auto work = connector.connect(std::move(route), limit(length));
+        times = {};
+        auto work = connector.connect(std::move(route), limit(length), times);
         return loop.run(std::move(work));
     }
     std::string read(http::Stream& stream) {

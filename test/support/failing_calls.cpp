@@ -167,6 +167,8 @@ CHANGES(ftruncate, descriptor, (int descriptor, off_t size), (descriptor, size))
 CHANGES(ftruncate64, descriptor, (int descriptor, off64_t size), (descriptor, size))
 CHANGES(fsync, descriptor, (int descriptor), (descriptor))
 CHANGES(fdatasync, descriptor, (int descriptor), (descriptor))
+CHANGES(sync_file_range, descriptor, (int descriptor, off64_t from, off64_t length, unsigned flags),
+        (descriptor, from, length, flags))
 CHANGES(rename, to, (const char* from, const char* to), (from, to))
 CHANGES(link, to, (const char* from, const char* to), (from, to))
 CHANGES(symlink, path, (const char* target, const char* path), (target, path))

@@ -12,8 +12,8 @@ import urllib.request
 class LocalHub(contextlib.AbstractContextManager):
     """hfhub-local-hub with its data below `folder`; ended by its id."""
 
-    def __init__(self, program, folder, tls=False):
-        command = [program, "--port", "0", "--data", str(folder), *(["--tls"] if tls else [])]
+    def __init__(self, program, folder, tls=False, *options):
+        command = [program, "--port", "0", "--data", str(folder), *(["--tls"] if tls else []), *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.url = self.process.stdout.readline().split()[-1]
         self.authority = f"{folder}/ca.pem" if tls else None

@@ -1,5 +1,6 @@
 #include "cli/commands/commands.hpp"
 #include "cli/file_choice.hpp"
+#include "cli/interruption.hpp"
 #include "cli/progress_bar.hpp"
 #include "hub/call.hpp"
 #include "hub/snapshot.hpp"
@@ -147,15 +148,24 @@ void print_plan(const Context& context, const std::vector<DryRunFileInfo>& plan)
     context.output.table({"file", "size"}, rows);
 }
 
+Outcome fetch(const HfApi& api, const Arguments& arguments, const Context& context) {
+    const ProgressBar bar(api.session().environment(), context.output.format != Format::human);
+    const bool one = arguments.filenames.size() == 1 && !is_pattern(arguments.filenames.front());
+    return one ? download_one(api, arguments, arguments.filenames.front(), options_of(arguments, context, bar))
+               : download_several(api, arguments, context, bar);
+}
+
 int download(const Arguments& arguments, const Context& context) {
     check(arguments);
-    const HfApi api;
+    const Interruption interruption;
+    const HfApi api = HfApi().with_stop(interruption.stop());
     Outcome outcome;
-    {
-        const ProgressBar bar(Session().environment(), context.output.format != Format::human);
-        const bool one = arguments.filenames.size() == 1 && !is_pattern(arguments.filenames.front());
-        outcome = one ? download_one(api, arguments, arguments.filenames.front(), options_of(arguments, context, bar))
-                      : download_several(api, arguments, context, bar);
+    try {
+        outcome = fetch(api, arguments, context);
+    } catch (const CancelledError&) {
+        if (interruption.signal() == 0) throw;
+        std::cerr << "Interrupted; what has come of the files is kept, and the next download goes on from there\n";
+        return 128 + interruption.signal();
     }
     if (arguments.dry_run) {
         print_plan(context, outcome.plan);
