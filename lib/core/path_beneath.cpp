@@ -141,7 +141,6 @@ void make_directories(const PathBeneath& place) {
         std::error_code error;
         fs::create_directories(path, error);
         if (error) throw FileError("create", path, error);
-        if (!fs::is_directory(path, error)) fail("create", path, ENOTDIR);
         return;
     }
     try {

@@ -106,7 +106,6 @@ class Http1Connection::ExchangeBody final : public BodyReader {
             if (got.bytes > 0) continue;
             if (got.state == IoState::eof) {
                 parser.finish(taken_);
-                connection.request_cut_ = true;  // nothing can follow on it
                 continue;
             }
             state_ = got.state;
@@ -198,7 +197,6 @@ awaitable<Response> Http1Connection::send(const Request& request) {
     const auto self = std::static_pointer_cast<Http1Connection>(shared_from_this());
     Turn turn(*this);
     parser_ = std::make_unique<Http1Parser>(request.method == Method::head);
-    request_cut_ = false;
     input_.resize(input_size);
     bool got_nothing = true;
     try {

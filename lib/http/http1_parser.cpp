@@ -135,7 +135,6 @@ std::size_t Http1Parser::read_head(std::span<const std::byte> in) {
     const std::string_view text(reinterpret_cast<const char*>(in.data()), in.size());
     const std::size_t size = impl.head_end.find(text);
     if (size == 0) return 0;
-    impl.headers.clear();
     Grammar grammar(impl.headers, impl.bodiless);
     grammar.read(text.substr(0, size));
     if (grammar.status == 101) throw ProtocolError::lasting("the server switched protocols without being asked");
@@ -156,8 +155,8 @@ void Http1Parser::Impl::take_framing(Grammar& grammar) {
     status = grammar.status;
     keep_alive = grammar.keep_alive();
     done = grammar.is_done();
-    until_eof = grammar.need_eof() && !done;
     if (done) return;
+    until_eof = grammar.need_eof();
     if (headers.contains("transfer-encoding")) {
         const std::string coding = headers.joined("transfer-encoding");
         if (!grammar.chunked() || !iequals(coding, "chunked"))

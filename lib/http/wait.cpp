@@ -56,7 +56,6 @@ void Event::begin(Clock::time_point deadline) {
 void Event::cancel() {
     // Neither inside the initiation nor inside the slot's own emission may the handler run: it goes through the queue.
     leave();
-    if (self_) return;
     self_ = std::make_shared<Event*>(this);
     asio::post(waits_.executor_, [guard = std::weak_ptr<Event*>(self_)] {
         if (auto self = guard.lock()) (*self)->finish(Wake::cancelled);

@@ -153,7 +153,6 @@ awaitable<void> Workers::wait(std::shared_ptr<Job> job, Limit limit) {
     while (!job->done) {
         job->waiters.push_back(waiter);
         const Wake wake = co_await waiter.event.wait(limit.at);
-        if (waiter.is_linked()) waiter.unlink();
         limit.check(wake);
     }
     if (job->error) std::rethrow_exception(std::exchange(job->error, nullptr));

@@ -27,19 +27,8 @@ awaitable<HfFileMetadata> get_hf_file_metadata(Client client, std::string url, O
 
 FileRequest file_request(std::string repo_id, std::string_view filename, const HfHubDownloadOptions& options) {
     FileRequest request;
-    request.repo_type = checked_repo_type(options.repo_type);
-    request.repo_id = std::move(repo_id);
+    request.take(std::move(repo_id), options);
     request.filename = in_subfolder(options.subfolder, filename);
-    request.revision = or_main(options.revision);
-    request.cache_dir = options.cache_dir;
-    request.local_dir = options.local_dir;
-    request.force_download = options.force_download;
-    request.local_files_only = options.local_files_only;
-    request.check_disk_space = options.check_disk_space;
-    request.verify_hash = options.verify_hash;
-    if (options.etag_timeout.count() > 0) request.etag_timeout = options.etag_timeout;
-    request.token = options.token;
-    request.progress = options.progress;
     return request;
 }
 

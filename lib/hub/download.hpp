@@ -2,14 +2,13 @@
 
 // Downloads, as the rest of the library starts them.
 
-#include "core/owned.hpp"
 #include "hub/client.hpp"
 #include "hub/download_plan.hpp"
+#include "hub/download_request.hpp"
 #include "hub/transfer.hpp"
 
 #include <hfhub/hub/download.hpp>
 
-#include <chrono>
 #include <exception>
 #include <filesystem>
 #include <memory>
@@ -27,21 +26,8 @@ struct FileDescription {
 };
 
 /// One file that is wanted. Names have passed validate_request.
-struct FileRequest {
-    std::string repo_type = "model";
-    std::string repo_id{};
+struct FileRequest : DownloadRequest {
     std::string filename{};
-    std::string revision = "main";
-    std::string cache_dir{};  ///< Empty: the environment's.
-    std::string local_dir{};  ///< Empty: into the cache.
-    bool force_download = false;
-    bool local_files_only = false;
-    bool dry_run = false;
-    bool check_disk_space = true;
-    bool verify_hash = true;
-    std::chrono::milliseconds etag_timeout{10'000};
-    OwnedToken token{};
-    const ProgressCallback* progress = nullptr;
     std::optional<std::uint64_t> size{};  ///< Where it is known: a cached file of another length is not the wanted one.
     std::optional<FileDescription> known{};  ///< What a listing said of it: then the Hub is not asked.
 

@@ -61,7 +61,7 @@ std::optional<LocalMetadata> parse_local_metadata(std::string_view text) {
     const std::string_view time = take_line(text);
     const auto end = time.data() + time.size();
     const auto [stop, error] = std::from_chars(time.data(), end, metadata.timestamp);
-    if (error != std::errc() || stop != end || time.empty()) return std::nullopt;
+    if (error != std::errc() || stop != end) return std::nullopt;
     // Nor NaN, after which no comparison would find the file changed.
     if (!(metadata.timestamp >= 0 && metadata.timestamp < latest_time)) return std::nullopt;
     return metadata;

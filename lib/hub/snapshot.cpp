@@ -41,22 +41,10 @@ struct Run {
 using SharedRun = std::shared_ptr<Run>;
 
 FileRequest file_request(const Client& client, const Run& run, const TreeEntry& file) {
-    const SnapshotRequest& wanted = run.job->request;
-    FileRequest request;
-    request.repo_type = wanted.repo_type;
-    request.repo_id = wanted.repo_id;
+    FileRequest request{run.job->request};
     request.filename = file.path;
     // All files of one commit, even if the branch moves meanwhile.
     request.revision = run.listing.commit;
-    request.cache_dir = wanted.cache_dir;
-    request.local_dir = wanted.local_dir;
-    request.force_download = wanted.force_download;
-    request.dry_run = wanted.dry_run;
-    request.check_disk_space = wanted.check_disk_space;
-    request.verify_hash = wanted.verify_hash;
-    request.etag_timeout = wanted.etag_timeout;
-    request.token = wanted.token;
-    request.progress = wanted.progress;
     request.size = file.content_size();
     if (run.wanted.size() >= listed_from && file.is_plain() && is_git_sha1(file.blob_id)) {
         FileDescription& known = request.known.emplace();
@@ -158,19 +146,8 @@ namespace {
 
 SnapshotRequest snapshot_request(std::string repo_id, const SnapshotDownloadOptions& options) {
     SnapshotRequest request;
-    request.repo_type = checked_repo_type(options.repo_type);
-    request.repo_id = std::move(repo_id);
-    request.revision = options.revision;
-    request.cache_dir = options.cache_dir;
-    request.local_dir = options.local_dir;
-    request.force_download = options.force_download;
-    request.local_files_only = options.local_files_only;
-    request.check_disk_space = options.check_disk_space;
-    request.verify_hash = options.verify_hash;
+    request.take(std::move(repo_id), options);
     request.max_workers = options.max_workers;
-    if (options.etag_timeout.count() > 0) request.etag_timeout = options.etag_timeout;
-    request.token = options.token;
-    request.progress = options.progress;
     std::optional<std::vector<std::string>> allow;
     if (options.allow_patterns.given()) allow = texts(options.allow_patterns);
     if (allow || !options.ignore_patterns.empty()) {

@@ -2,15 +2,12 @@
 
 // Which files a revision of a repository has, where they belong, and which of them are there, before any is fetched.
 
-#include "core/owned.hpp"
 #include "hub/cache_layout.hpp"
 #include "hub/client.hpp"
+#include "hub/download_request.hpp"
 #include "hub/repo_tree.hpp"
 #include "hub/snapshot_plan.hpp"
 
-#include <hfhub/progress.hpp>
-
-#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -23,22 +20,9 @@ namespace hfhub::hub {
 /// Those that are wanted. May be called more than once, with the commit's files or with those that are here.
 using ChooseFiles = std::function<std::vector<std::string>(const std::vector<std::string>& files)>;
 
-struct SnapshotRequest {
-    std::string repo_type = "model";
-    std::string repo_id{};
-    std::string revision = "main";
-    std::string cache_dir{};  ///< Empty: the environment's.
-    std::string local_dir{};  ///< Empty: into the cache.
-    ChooseFiles choose{};     ///< Null: all.
-    bool force_download = false;
-    bool local_files_only = false;
-    bool dry_run = false;
-    bool check_disk_space = true;
-    bool verify_hash = true;
+struct SnapshotRequest : DownloadRequest {
+    ChooseFiles choose{};  ///< Null: all.
     std::size_t max_workers = 8;
-    std::chrono::milliseconds etag_timeout{10'000};
-    OwnedToken token{};
-    const ProgressCallback* progress = nullptr;
 };
 
 /// The places of one request; its functions block.

@@ -141,7 +141,19 @@ TEST_CASE("folders are made below another, through links that stay there") {
     write_file_atomically(planted.at("file"), "x");
     CHECK(message_of([&] { make_directories(planted.at("file")); }).starts_with("system: cannot create"));
     CHECK(message_of([&] { make_directories(planted.at("file/a")); }).starts_with("system: cannot create"));
+    CHECK(message_of([&] { make_directories(planted.root / "file"); }).starts_with("system: cannot create"));
     CHECK_THROWS_AS(make_directories(PathBeneath(planted.root, planted.outside)), std::logic_error);
+}
+
+TEST_CASE("a file beneath a folder is removed, and a link itself instead of what it names") {
+    const Planted planted;
+    write_file_atomically(planted.at("real/f"), "x");
+    remove_file(planted.at("real/f"));
+    CHECK(!fs::exists(planted.root / "real/f"));
+    remove_file(planted.at("inside"));
+    CHECK(!fs::is_symlink(planted.root / "inside"));
+    CHECK(fs::is_directory(planted.root / "real/deep"));
+    remove_file(planted.at("missing/f"));
 }
 
 TEST_CASE("a link that is not followed is named") {
@@ -160,14 +172,14 @@ TEST_CASE("a link that is not followed is named") {
 
 TEST_CASE("looking names up beneath a folder leaves no descriptor open") {
     const Planted planted;
-    const int lowest_free = ::dup(0);
-    ::close(lowest_free);
+    const auto open_descriptors = [] {
+        return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
+    };
+    const auto before = open_descriptors();
     write_file_atomically(planted.at("real/f"), "x");
     CHECK_THROWS_AS(write_file_atomically(planted.at("absolute/f"), "x"), IoError);
     make_directories(planted.at("x/y"));
     error_of(open_folder_by_steps, planted.root, "real/deep");
     error_of(open_folder_by_steps, planted.root, "real/up/real");
-    const int free_now = ::dup(0);
-    ::close(free_now);
-    CHECK(free_now == lowest_free);
+    CHECK(open_descriptors() == before);
 }

@@ -1,5 +1,6 @@
 #include "http/http1_connection.hpp"
 
+#include "support/footprint.hpp"
 #include "support/loop.hpp"
 #include "support/script_stream.hpp"
 
@@ -65,6 +66,39 @@ struct Fixture {
         out.response = co_await connection->send(request);
         out.body = co_await read_all(out.response.body.get(), 1 << 20);
         out.response.body.reset();
+    }
+};
+
+// Takes a part of what it could take at once, or nothing more, as after the peer's close: what came before can be read.
+class ReluctantStream final : public Stream {
+  public:
+    explicit ReluctantStream(std::unique_ptr<Stream> lower) : lower_(std::move(lower)) {}
+    IoResult try_read(std::span<std::byte> buffer) override { return lower_->try_read(buffer); }
+    IoResult try_write(std::span<const std::byte> bytes) override {
+        if (refuses) throw ConnectionLostError("the connection was reset");
+        return lower_->try_write(bytes.first(std::min<std::size_t>(bytes.size(), 1000)));
+    }
+    void async_wait(Direction direction, std::shared_ptr<Readiness> readiness) override {
+        lower_->async_wait(direction, std::move(readiness));
+    }
+    void close() noexcept override { lower_->close(); }
+    bool readable() noexcept override { return lower_->readable(); }
+    bool refuses = false;
+
+  private:
+    std::unique_ptr<Stream> lower_;
+};
+
+struct ReluctantFixture : Fixture {
+    ReluctantStream* stream;
+
+    ReluctantFixture() {
+        script = std::make_shared<Script>(loop.io.get_executor());
+        auto made = std::make_unique<ReluctantStream>(script->stream());
+        stream = made.get();
+        connection = std::make_shared<Http1Connection>(loop.waits, std::move(made), false, std::string());
+        request.method = Method::put;
+        request.body = std::string(100'000, 'x');
     }
 };
 
@@ -183,10 +217,15 @@ TEST_CASE("a kept connection is used as long as the server keeps it, less a seco
         bool kept, usable;
     };
     const Case cases[] = {
-        {"keep-alive: timeout=5, max=100\r\n", true, true}, {"Keep-Alive: max=3,  Timeout=2\r\n", true, true},
-        {"keep-alive: timeout=1\r\n", false, false},        {"keep-alive: timeout=0\r\n", false, false},
-        {"keep-alive: timeout=x\r\n", true, true},          {"keep-alive: timeout=\r\n", true, true},
-        {"keep-alive: 4294967296\r\n", true, true},         {"", true, true},
+        {"keep-alive: timeout=5, max=100\r\n", true, true},
+        {"Keep-Alive: max=3,  Timeout=2\r\n", true, true},
+        {"keep-alive: timeout=1\r\n", false, false},
+        {"keep-alive: timeout=0\r\n", false, false},
+        {"keep-alive: max=3, \ttimeout=1\r\n", false, false},
+        {"keep-alive: timeout=x\r\n", true, true},
+        {"keep-alive: timeout=\r\n", true, true},
+        {"keep-alive: 4294967296\r\n", true, true},
+        {"", true, true},
     };
     for (const Case& one : cases) {
         CAPTURE(one.field);
@@ -199,13 +238,63 @@ TEST_CASE("a kept connection is used as long as the server keeps it, less a seco
         CHECK(f.connection->closed() == !one.kept);
         CHECK(f.connection->alive() == one.usable);
     }
-    Fixture f;
+    Fixture f, renewed;
+    for (Fixture* one : {&f, &renewed}) {
+        Exchange out;
+        one->loop.start(one->send_and_read(out));
+        one->script->send("HTTP/1.1 200 OK\r\nkeep-alive: timeout=2\r\ncontent-length: 2\r\n\r\nok");
+        one->loop.turn();
+    }
     Exchange out;
-    f.loop.start(f.send_and_read(out));
-    f.script->send("HTTP/1.1 200 OK\r\nkeep-alive: timeout=2\r\ncontent-length: 2\r\n\r\nok");
+    renewed.loop.start(renewed.send_and_read(out));
+    renewed.script->send(ok);  // the last answer counts
+    renewed.loop.turn();
     f.loop.pass(1100ms);
     CHECK_FALSE(f.connection->closed());
     CHECK_FALSE(f.connection->alive());
+    CHECK(renewed.connection->alive());
+}
+
+TEST_CASE("an idle connection holds no buffer" * doctest::skip(!test::memory_tells)) {
+    constexpr std::size_t count = 64;
+    Loop loop;
+    Request request;
+    request.url = Url::parse("http://example.test/");
+    std::vector<std::shared_ptr<Script>> scripts;
+    std::vector<std::shared_ptr<Http1Connection>> connections;
+    const auto exchange = [&](std::size_t i) -> awaitable<void> {
+        const Response response = co_await connections[i]->send(request);
+        CHECK(response.status == 204);
+    };
+    for (std::size_t i = 0; i < count; ++i) {
+        scripts.push_back(std::make_shared<Script>(loop.io.get_executor()));
+        connections.push_back(
+            std::make_shared<Http1Connection>(loop.waits, scripts[i]->stream(), false, std::string()));
+    }
+    const long before = test::memory().in_use;
+    for (std::size_t i = 0; i < count; ++i) {
+        scripts[i]->send("HTTP/1.1 204 No Content\r\n\r\n");
+        loop.run(exchange(i));
+    }
+    CHECK(test::memory().in_use - before < static_cast<long>(count * 4096));
+    for (const auto& connection : connections) {
+        CHECK(connection->alive());
+        connection->close();
+    }
+    loop.turn();
+}
+
+TEST_CASE("bytes that follow a body of known length are not read as its own, and end the connection") {
+    Fixture f;
+    Exchange out;
+    const auto task = f.loop.start(f.send_and_read(out));
+    f.script->send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n");
+    f.loop.turn();
+    f.script->send("body and more");
+    f.loop.turn();
+    CHECK(task->outcome() == "ok");
+    CHECK(out.body == "body");
+    CHECK(f.connection->closed());
 }
 
 TEST_CASE("what a proxy that forwards answers for itself is its error") {
@@ -250,6 +339,7 @@ TEST_CASE("a body that broke off never ends well, however often it is asked") {
         for (int i = 0; i < 3; ++i) {
             const auto read = [&] { f.loop.run(read_all(out.response.body.get(), 1 << 20)); };
             CHECK(test::outcome(read) == (silent ? "TimeoutError" : "TruncatedError"));
+            CHECK_FALSE(out.response.body->remaining().has_value());
         }
         CHECK(f.connection->closed());
     }
@@ -364,6 +454,17 @@ TEST_CASE("limits: headers, body, writing, the whole call") {
         task = f.loop.start(f.send_and_read(out));
         f.script->send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no");
     }
+    SUBCASE("deadline before the headers") {
+        expected = "deadline";
+        f.request.deadline = Clock::now() + 20ms;
+        task = f.loop.start(f.send_and_read(out));
+    }
+    SUBCASE("deadline while the peer takes nothing") {
+        expected = "deadline";
+        f.request.deadline = Clock::now() + 20ms;
+        f.script->room = 5;
+        task = f.loop.start(f.send_and_read(out));
+    }
     CHECK(f.loop.until([&] { return task->done; }));
     REQUIRE(task->outcome() == "TimeoutError");
     try {
@@ -437,6 +538,43 @@ TEST_CASE("an answer during the upload stops the body and closes the connection"
     CHECK(out.response.status == 413);
     CHECK(out.body == "no");
     CHECK(source->reads < 10);
+    CHECK(f.connection->closed());
+}
+
+TEST_CASE("an answer stops the body though the peer would take all of it") {
+    ReluctantFixture f;
+    Exchange out;
+    f.script->on_write = [&] {
+        if (f.script->writes == 3) f.script->send("HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno");
+    };
+    const auto task = f.loop.start(f.send_and_read(out));
+    CHECK(f.loop.until([&] { return task->done; }, 1s));
+    CHECK(task->outcome() == "ok");
+    CHECK(out.response.status == 413);
+    CHECK(f.script->written.size() < 10'000);
+    CHECK(f.connection->closed());
+}
+
+TEST_CASE("a server that answers and closes during the upload has answered") {
+    ReluctantFixture f;
+    Exchange out;
+    f.script->room = 3000;
+    const auto task = f.loop.start(f.send_and_read(out));
+    CHECK_FALSE(task->done);
+    f.stream->refuses = true;
+    SUBCASE("with an answer") {
+        f.script->send("HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno");
+        f.script->allow(1000);
+        CHECK(f.loop.until([&] { return task->done; }, 1s));
+        CHECK(task->outcome() == "ok");
+        CHECK(out.response.status == 413);
+        CHECK(out.body == "no");
+    }
+    SUBCASE("without") {
+        f.script->allow(1000);
+        CHECK(f.loop.until([&] { return task->done; }, 1s));
+        CHECK(task->outcome() == "ConnectionLostError");
+    }
     CHECK(f.connection->closed());
 }
 

@@ -266,6 +266,13 @@ TEST_CASE("what breaks the grammar is a ProtocolError however it is cut") {
         {"bare LF after the last chunk", chunked + "0\r\n\n"},
         {"bare CR after the last chunk", chunked + "0\r\n\rx"},
         {"NUL in a trailer", chunked + std::string("0\r\nx: \0\r\n\r\n", 11)},
+        {"nothing where a chunk size belongs", chunked + "\r\n\r\n"},
+        {"nothing where the next chunk size belongs", chunked + "1\r\na\r\n\r\n\r\n"},
+        {"an extension of no chunk", chunked + ";x\r\n\r\n"},
+        {"digits of a chunk size apart", chunked + "1 0;x\r\n0123456789abcdef\r\n0\r\n\r\n"},
+        {"a letter for the LF of a chunk's size", chunked + "3\rXabc\r\n0\r\n\r\n"},
+        {"a letter for the CR of a chunk's end", chunked + "3\r\nabcX\n0\r\n\r\n"},
+        {"a letter for the LF of a chunk's end", chunked + "3\r\nabc\rX0\r\n\r\n"},
         {"interim answers without end", interim_answers(21)},
         {"switching protocols", head("", "HTTP/1.1 101 Switching Protocols")},
     };
@@ -277,6 +284,13 @@ TEST_CASE("what breaks the grammar is a ProtocolError however it is cut") {
             const std::string_view whole(input);
             REQUIRE(parse({whole.substr(0, cut), whole.substr(cut)}).error == "ProtocolError");
         }
+    }
+}
+
+TEST_CASE("what cannot become an answer is refused at once, not waited for to its end") {
+    for (const char* input : {"SSH", "HTTP/1.1 200 OK\n", "HTTP/1.1 200 OK\r\nx: y\n"}) {
+        CAPTURE(input);
+        CHECK(parse({input}).error == "ProtocolError");
     }
 }
 
@@ -325,6 +339,8 @@ TEST_CASE("chunk extensions and trailers are refused where they are much, and no
     const std::pair<std::string, bool> cases[] = {
         {chunks(1, 10'000, 1) + last, true},
         {chunks(1, 20'000, 1) + last, false},
+        {chunks(1, 16'380, 1) + last, true},   // with size and line end 16 KiB
+        {chunks(1, 16'381, 1) + last, false},  // and one byte
         {chunks(3, 10'000, 1) + last, false},
         {chunks(3, 10'000, 10'000) + last, true},
         {chunks(10'000, 10, 1) + last, true},
@@ -332,6 +348,8 @@ TEST_CASE("chunk extensions and trailers are refused where they are much, and no
         {"1\r\na\r\n" + std::string(20'000, '0') + "\r\n\r\n", false},
         {"0\r\nx: " + std::string(10'000, 'a') + "\r\n\r\n", true},
         {"0\r\nx: " + std::string(20'000, 'a') + "\r\n\r\n", false},
+        {"0\r\nx: " + std::string(16'377, 'a') + "\r\n\r\n", true},   // 16 KiB
+        {"0\r\nx: " + std::string(16'378, 'a') + "\r\n\r\n", false},  // and one byte
     };
     for (const auto& [body, good] : cases) {
         CAPTURE(body.substr(0, 20));
@@ -404,6 +422,19 @@ TEST_CASE("no beginning of an answer passes for the whole") {
         }
         CHECK(parse({answer}).done);
     }
+}
+
+TEST_CASE("a read without bytes does not end a body that the connection's end ends") {
+    Http1Parser parser(false);
+    parser.read_head(bytes_of(head("")));
+    std::byte out[8];
+    CHECK(parser.read_body({}, out).taken == 0);
+    CHECK(parser.read_body(bytes_of("abc"), {}).taken == 0);
+    CHECK_FALSE(parser.body_done());
+    CHECK(parser.read_body(bytes_of("abc"), out).written == 3);
+    CHECK_FALSE(parser.body_done());
+    parser.finish(3);
+    CHECK(parser.body_done());
 }
 
 TEST_CASE("plain bodies may be read around the parser") {

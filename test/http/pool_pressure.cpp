@@ -34,16 +34,27 @@ struct Fixture : test::PoolFixture {
     }
     // Requests that are answered late: all of them are under way when this returns.
     std::vector<std::shared_ptr<Loop::Task>> keep_busy(const Server& server, std::size_t count) {
-        std::vector<std::shared_ptr<Loop::Task>> tasks;
-        bodies.resize(count);
-        for (auto& body : bodies) tasks.push_back(loop.submit(fetch(request_for(server.url("/slow")), body)));
-        loop.turn();
+        auto tasks = submit(count, request_for(server.url("/slow")));
         // The server needs descriptors, too.
         const auto served = [&] {
             return pool->stats().active == count && server.accepted() == static_cast<int>(count);
         };
         CHECK(loop.until(served));
         return tasks;
+    }
+    // Requests, `count` of them, that come to the pool at once.
+    std::vector<std::shared_ptr<Loop::Task>> submit(std::size_t count, const Request& request) {
+        std::vector<std::shared_ptr<Loop::Task>> tasks;
+        bodies.resize(count);
+        for (auto& body : bodies) tasks.push_back(loop.submit(fetch(request, body)));
+        loop.turn();
+        return tasks;
+    }
+    void expect(const std::vector<std::shared_ptr<Loop::Task>>& tasks, std::string_view outcome) {
+        for (const auto& task : tasks) {
+            CHECK(loop.until([&] { return task->done; }));
+            CHECK(task->outcome() == outcome);
+        }
     }
     std::vector<std::string> bodies;
 };
@@ -59,16 +70,10 @@ PoolOptions at_most(std::size_t connections) {
 TEST_CASE("without descriptors an idle connection makes room; without one the error comes at once" *
           doctest::skip(test::needs_descriptors)) {
     Server one(echo_target());
-    asio::io_context io;
-    asio::ip::tcp::acceptor two(io, {asio::ip::make_address("127.0.0.1"), 0});  // accepts nothing, so it needs nothing
-    const std::string url = "http://127.0.0.1:" + std::to_string(two.local_endpoint().port()) + "/";
+    const QuietPort two;
     Fixture f;
     std::shared_ptr<Connection> connection;
-    const auto acquire = [&]() -> awaitable<void> {
-        const Request request = f.request_for(url);
-        auto work = f.pool->acquire(request);
-        connection = co_await std::move(work);
-    };
+    const auto acquire = [&] { return f.acquire(f.request_for(two.url()), connection); };
     {
         const test::NoDescriptors none;
         const auto begin = Clock::now();
@@ -194,10 +199,7 @@ TEST_CASE("without descriptors an origin whose queue has no end gives connection
         CHECK(f.pool->stats().waiting >= 10);
     }
     gate.open.release(100);
-    for (const auto& task : busy) {
-        CHECK(f.loop.until([&] { return task->done; }));
-        CHECK(task->outcome() == "ok");
-    }
+    f.expect(busy, "ok");
 }
 
 TEST_CASE("a dead origin does not hold up another one") {
@@ -205,19 +207,13 @@ TEST_CASE("a dead origin does not hold up another one") {
     // accepts TLS: the handshake hangs until its limit.
     Server dead([](Peer& peer) { peer.wait_for_end(); }), alive(echo_target());
     Fixture f;
-    std::vector<std::string> bodies(20);
-    std::vector<std::shared_ptr<Loop::Task>> tasks;
-    for (auto& body : bodies) {
-        Request request = f.request_for("https://127.0.0.1:" + std::to_string(dead.port()) + "/");
-        request.timeouts.connect = 300ms;
-        tasks.push_back(f.loop.submit(f.fetch(std::move(request), body)));
-    }
-    f.loop.turn();
+    Request request = f.request_for("https://127.0.0.1:" + std::to_string(dead.port()) + "/");
+    request.timeouts.connect = 300ms;
+    const auto tasks = f.submit(20, request);
     const auto begin = Clock::now();
     CHECK(f.get(alive.url("/x")) == "/x");
     CHECK(Clock::now() - begin < 250ms);
-    CHECK(f.loop.until([&] { return tasks.back()->done; }, 5s));
-    for (const auto& task : tasks) CHECK(task->outcome() == "TimeoutError");
+    f.expect(tasks, "TimeoutError");
     CHECK(f.pool->stats().waiting == 0);
 }
 
@@ -225,21 +221,13 @@ TEST_CASE("an origin that does not answer takes few connections, and all who wai
     const test::SilentAddress silent({asio::ip::make_address("127.0.0.2"), 0});
     Server alive(echo_target());
     Fixture f(at_most(12));
-    std::vector<std::string> bodies(60);
-    std::vector<std::shared_ptr<Loop::Task>> tasks;
-    for (auto& body : bodies) {
-        Request request = f.request_for("http://127.0.0.2:" + std::to_string(silent.port()) + "/");
-        request.timeouts.connect = 1s;
-        tasks.push_back(f.loop.submit(f.fetch(std::move(request), body)));
-    }
-    f.loop.turn();
+    Request request = f.request_for("http://127.0.0.2:" + std::to_string(silent.port()) + "/");
+    request.timeouts.connect = 1s;
+    const auto tasks = f.submit(60, request);
     const auto begin = Clock::now();
     CHECK(f.get(alive.url("/x")) == "/x");
     CHECK(Clock::now() - begin < 900ms);
-    for (const auto& task : tasks) {
-        CHECK(f.loop.until([&] { return task->done; }, 5s));
-        CHECK(task->outcome() == "TimeoutError");
-    }
+    f.expect(tasks, "TimeoutError");
     CHECK(Clock::now() - begin < 5s);  // not one handful after the other
     CHECK(f.loop.until([&] { return f.pool->stats().connects_failed == 8; }));
     CHECK(f.pool->stats().waiting == 0);
@@ -249,17 +237,11 @@ TEST_CASE("an origin that keeps all its connections busy leaves room for others"
     Gate gate;
     Server slow(gate.handler()), other(echo_target());
     Fixture f(at_most(8));
-    std::vector<std::string> bodies(30);
-    std::vector<std::shared_ptr<Loop::Task>> tasks;
-    for (auto& body : bodies) tasks.push_back(f.loop.submit(f.fetch(f.request_for(slow.url("/slow")), body)));
-    f.loop.turn();
+    const auto tasks = f.submit(30, f.request_for(slow.url("/slow")));
     CHECK(f.loop.until([&] { return f.pool->stats().active == 7; }));
     CHECK(f.get(other.url("/b")) == "/b");
     CHECK(f.pool->stats().open == 8);
     gate.open.release(30);
-    for (const auto& task : tasks) {
-        CHECK(f.loop.until([&] { return task->done; }));
-        CHECK(task->outcome() == "ok");
-    }
+    f.expect(tasks, "ok");
     CHECK(slow.accepted() <= 8);
 }

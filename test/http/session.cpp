@@ -1,5 +1,6 @@
 #include "http/session.hpp"
 
+#include "core/log.hpp"
 #include "support/h2_peer.hpp"
 #include "support/loop.hpp"
 #include "support/server.hpp"
@@ -429,10 +430,15 @@ TEST_CASE("the process-wide session is made by the factory, once, and replaced w
     CHECK(made == 1);
     CHECK(first.state() == second.state());
     CHECK(default_async_session().state() == first.state());
-    set_async_client_factory([] { return Session(plain_options()); });
+    int made_async = 0;
+    set_async_client_factory([&] {
+        ++made_async;
+        return Session(plain_options());
+    });
     const Session async = default_async_session();
     CHECK(async.state() != first.state());
     CHECK(default_async_session().state() == async.state());
+    CHECK(made_async == 1);
     set_client_factory([&] {
         ++made;
         return Session(plain_options());
@@ -451,7 +457,62 @@ TEST_CASE("a factory may ask for the process-wide sessions itself") {
     set_async_client_factory([] { return Session(); });
     CHECK(default_async_session().state() == Session().state());
     set_async_client_factory(nullptr);
+    std::shared_ptr<SessionState> inner;
+    bool asked = false;
+    set_client_factory([&] {
+        if (!std::exchange(asked, true)) inner = Session().state();
+        return Session(plain_options());
+    });
+    CHECK(Session().state() == inner);  // the first that is there is everybody's
     set_client_factory(nullptr);
+}
+
+TEST_CASE("a session opens as many connections as it may, also to one host, and keeps as many as it may") {
+    std::counting_semaphore<100> open(0);
+    Server server(test::http1_answers(
+        [&](const test::ServerRequest&) { return open.try_acquire_for(10s) ? test::ok_answer("x") : std::string(); }));
+    SessionOptions options = plain_options();
+    options.max_connections = 40;
+    options.max_idle_connections = 3;
+    const Session session(options);
+    std::vector<std::thread> threads;
+    std::atomic<int> good = 0;
+    for (int i = 0; i < 40; ++i) {
+        threads.emplace_back(
+            [&] { good += Blocking::run<std::string>(session, fetch(session.state(), server.url())) == "x" ? 1 : 0; });
+    }
+    const auto end = Clock::now() + 8s;
+    while (server.accepted() < 35 && Clock::now() < end) std::this_thread::sleep_for(1ms);
+    CHECK(server.accepted() == 35);  // an eighth is left for other hosts
+    CHECK(session.stats().idle_connections == 0);
+    open.release(40);
+    for (auto& thread : threads) thread.join();
+    CHECK(good == 40);
+    while (session.stats().open_connections > 3 && Clock::now() < end) std::this_thread::sleep_for(1ms);
+    CHECK(session.stats().open_connections == 3);
+}
+
+TEST_CASE("an exception that reaches the I/O thread is logged, and does not end it") {
+    Server server(echo_target());
+    std::vector<std::string> lines;
+    set_log_sink([&](LogLevel, std::string_view text) { lines.emplace_back(text); });
+    const Session session(plain_options());
+    session.state()->post([] { throw std::runtime_error("a hook of somebody"); });
+    CHECK(Blocking::run<std::string>(session, fetch(session.state(), server.url("/x"))) == "/x");
+    set_log_sink({});
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].find("a hook of somebody") != std::string::npos);
+}
+
+TEST_CASE("the password of a proxy is kept out of what the library writes, whatever characters it has") {
+    SessionOptions options = plain_options();
+    options.environment.http_proxy = "http://user:first@pass:word@127.0.0.1:9";
+    options.environment.https_proxy = "user:otherpassword@127.0.0.1:9";
+    options.environment.all_proxy = "socks5://127.0.0.1:9";
+    const Session session(options);
+    CHECK(redact("an answer with first@pass:word in it").find("first") == std::string::npos);
+    CHECK(redact("an answer with otherpassword in it").find("otherpassword") == std::string::npos);
+    CHECK(redact("127.0.0.1:9") == "127.0.0.1:9");
 }
 
 TEST_CASE("cancellation on the session's own executor is told by the library's name") {

@@ -213,6 +213,38 @@ TEST_CASE("the last handle's end cancels hashing, and does not wait for a disk t
     });
 }
 
+TEST_CASE("disk work that has not begun when its session closes never runs") {
+    SessionOptions options = plain_options();
+    options.worker_threads = 1;
+    std::binary_semaphore begun(0), go(0);
+    std::atomic<int> ran = 0;
+    std::vector<std::future<std::string>> calls;
+    {
+        Session session(options);
+        const auto start = [&](std::function<void()> work) {
+            calls.push_back(std::async(std::launch::async, [&session, work] {
+                return test::outcome([&] { Blocking::run<void>(session, session.state()->workers().run(work)); });
+            }));
+        };
+        start([&] {
+            begun.release();
+            go.try_acquire_for(10s);
+            ++ran;
+        });
+        begun.acquire();
+        start([&] { ran += 10; });
+        std::promise<void> queued;  // behind the second one on the I/O thread
+        std::this_thread::sleep_for(20ms);
+        session.state()->post([&] { queued.set_value(); });
+        queued.get_future().wait();
+        session.close();
+        for (auto& one : calls) CHECK(one.get() == "CancelledError");
+        go.release();
+        std::this_thread::sleep_for(20ms);
+    }
+    CHECK(ran == 1);
+}
+
 TEST_CASE("the last reference to a session may go on one of its workers") {
     std::optional<Session> session(plain_options());
     const std::weak_ptr<SessionState> state = session->state();

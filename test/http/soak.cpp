@@ -1,65 +1,36 @@
 // Very many requests of which one in a hundred meets a fault: nothing is lost, nothing grows, nothing is left behind.
-// HFHUB_LONG=1: a million; some thousands without.
+// HFHUB_LONG=1: a million; some thousands without. HFHUB_SOAK=N sets the number of requests for each protocol.
 
 #include "http/session.hpp"
+#include "support/footprint.hpp"
 #include "support/h2_peer.hpp"
 #include "support/loop.hpp"
 #include "support/server.hpp"
 
 #include <doctest/doctest.h>
 
-#include <malloc.h>
-#include <unistd.h>
-
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <random>
 
 using namespace hfhub;
 using namespace hfhub::http;
 using namespace std::chrono_literals;
 using test::Loop;
+using test::Memory;
+using test::memory_tells;
+using test::open_descriptors;
 using test::Peer;
 using test::Server;
 
 namespace {
 
-// The sanitizers' allocators tell nothing, and keep freed memory for a while.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool memory_tells = false;
-#elif defined(__has_feature)
-constexpr bool memory_tells = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
-#else
-constexpr bool memory_tells = true;
-#endif
-
 constexpr std::size_t lanes = 24, idle_cap = 4;
 
 std::size_t requests_of_each_protocol() {
+    if (const char* number = std::getenv("HFHUB_SOAK")) return std::strtoul(number, nullptr, 10);
     const char* text = std::getenv("HFHUB_LONG");
     const bool is_long = text != nullptr && *text == '1';
     return is_long ? 500'000 : 2'000;
-}
-
-std::size_t open_descriptors() {
-    const std::filesystem::directory_iterator all("/proc/self/fd");
-    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
-}
-
-struct Memory {
-    long resident = 0;  // bytes
-    long in_use = 0;    // bytes of the heap
-};
-
-Memory memory() {
-    std::ifstream statm("/proc/self/statm");
-    long size = 0;
-    Memory now;
-    statm >> size >> now.resident;
-    now.resident *= ::sysconf(_SC_PAGESIZE);
-    now.in_use = static_cast<long>(::mallinfo2().uordblks);
-    return now;
 }
 
 enum class Fault : std::uint8_t { none, reset, failing, overloaded, truncated, stalled, going_away };
@@ -166,7 +137,7 @@ struct Soak {
     awaitable<void> lane() {
         while (begun < wanted) {
             const std::size_t number = ++begun;
-            if (number == wanted / 2) half = memory();
+            if (number == wanted / 2) half = test::memory();
             Request request;
             request.url = Url::parse(base);
             request.buffered = 1 << 16;
@@ -198,7 +169,7 @@ struct Soak {
         for (std::size_t i = 0; i < lanes; ++i) loop.submit(lane());
         REQUIRE(loop.until([&] { return running == 0; }, std::chrono::seconds(60 + wanted / 1000)));
         const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
-        const Memory end = memory();
+        const Memory end = test::memory();
         Pool& pool = session->state()->pool();
         const auto settled = [&] { return pool.stats().active == 0 && pool.stats().open == pool.stats().idle; };
         CHECK(loop.until(settled));

@@ -2,6 +2,7 @@
 // the number of requests for each protocol.
 
 #include "http/session.hpp"
+#include "support/footprint.hpp"
 #include "support/h2_peer.hpp"
 #include "support/loop.hpp"
 #include "support/server.hpp"
@@ -11,18 +12,16 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <doctest/doctest.h>
 
-#include <unistd.h>
-
 #include <atomic>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <random>
 
 using namespace hfhub;
 using namespace hfhub::http;
 using namespace std::chrono_literals;
 using test::Loop;
+using test::memory_tells;
+using test::open_descriptors;
 using test::Peer;
 using test::Server;
 
@@ -32,27 +31,6 @@ std::size_t wanted_requests() {
     const char* text = std::getenv("HFHUB_STRESS");
     return text != nullptr ? std::strtoul(text, nullptr, 10) : 1500;
 }
-
-std::size_t open_descriptors() {
-    const std::filesystem::directory_iterator all("/proc/self/fd");
-    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
-}
-
-long resident_bytes() {
-    std::ifstream statm("/proc/self/statm");
-    long size = 0, resident = 0;
-    statm >> size >> resident;
-    return resident * ::sysconf(_SC_PAGESIZE);
-}
-
-// Sanitizers keep freed memory for a while.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool memory_tells = false;
-#elif defined(__has_feature)
-constexpr bool memory_tells = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
-#else
-constexpr bool memory_tells = true;
-#endif
 
 SessionOptions options_of(bool http2) {
     SessionOptions options(Environment::from([](std::string_view) { return std::optional<std::string>(); }));
@@ -149,7 +127,7 @@ struct Stress {
 
     awaitable<void> lane() {
         while (begun < wanted) {
-            if (++begun == wanted / 2) resident_at_half = resident_bytes();
+            if (++begun == wanted / 2) resident_at_half = test::memory().resident;
             const auto one = std::make_shared<One>(loop.io);
             const std::string url = base + std::to_string(up_to(5));
             const bool never_ends = url.back() == '3';
@@ -183,7 +161,7 @@ struct Stress {
         for (std::size_t i = 0; i < 24; ++i) loop.submit(lane());
         REQUIRE(loop.until([&] { return lanes == 0; }, std::chrono::seconds(60 + wanted / 100)));
         // Few requests do not fill the heap's free lists.
-        if (memory_tells && wanted >= 20'000) CHECK(resident_bytes() < resident_at_half + (8 << 20));
+        if (memory_tells && wanted >= 20'000) CHECK(test::memory().resident < resident_at_half + (8 << 20));
         Pool& pool = session->state()->pool();
         CHECK(loop.until([&] { return pool.stats().active == 0; }));
         CHECK(pool.stats().waiting == 0);

@@ -3,9 +3,12 @@
 #include "support/connecting.hpp"
 
 #include <doctest/doctest.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include <sys/stat.h>
 
+#include <cstdio>
 #include <thread>
 
 using namespace hfhub;
@@ -32,6 +35,78 @@ TEST_CASE("a trust store is read once in the process, and again when its file is
     const auto second = trust_store(trust.settings());
     CHECK(second != first);
     CHECK(trust_store(trust.settings()) == second);
+}
+
+TEST_CASE("a file in the place of another is read, be it only its inode, its time or its length that differs") {
+    TrustFile trust;
+    const auto write = [](const std::string& path, std::string_view comment) {
+        std::ofstream(path) << authority().pem() << comment << "\n";
+    };
+    write(trust.path, "one");
+    const auto time = std::filesystem::last_write_time(trust.path);
+    const auto first = trust_store(trust.settings());
+    SUBCASE("inode") {
+        write(trust.path + ".new", "two");
+        std::filesystem::last_write_time(trust.path + ".new", time);
+        std::filesystem::rename(trust.path + ".new", trust.path);
+    }
+    SUBCASE("time, within a second") {
+        write(trust.path, "two");
+        std::filesystem::last_write_time(trust.path, time + 1us);
+    }
+    SUBCASE("time, by seconds") {
+        write(trust.path, "two");
+        std::filesystem::last_write_time(trust.path, time - 3s);
+    }
+    SUBCASE("length") {
+        write(trust.path, "three");
+        std::filesystem::last_write_time(trust.path, time);
+    }
+    CHECK(trust_store(trust.settings()) != first);
+}
+
+TEST_CASE("of a file that changes the last state is kept, and of all files the last few") {
+    TrustFile trust;
+    const auto time = std::filesystem::last_write_time(trust.path);
+    const auto first = trust_store(trust.settings());
+    std::filesystem::last_write_time(trust.path, time + 1s);
+    const auto second = trust_store(trust.settings());
+    std::filesystem::last_write_time(trust.path, time);
+    const auto third = trust_store(trust.settings());
+    CHECK(second != first);
+    CHECK(third != first);
+    std::vector<TrustFile> others(8);
+    for (const TrustFile& other : others) CHECK(trust_store(other.settings()));
+    CHECK(trust_store(others.front().settings()) == trust_store(others.front().settings()));
+    CHECK(trust_store(trust.settings()) != third);
+}
+
+TEST_CASE("a folder of certificates is trusted, also as one of a list; without any there is an error that names it") {
+    test::TempDir folder;
+    const std::string pem = authority().pem();
+    BIO* const bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+    X509* const certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
+    char name[16];
+    std::snprintf(name, sizeof name, "%08lx.0", X509_subject_name_hash(certificate));
+    X509_free(certificate);
+    BIO_free(bio);
+    std::ofstream(folder.path() / name) << pem;
+    Server server(hello(), context_of(good_spec()));
+    for (const std::string& list : {folder.path().string(), "/no/such/folder:" + folder.path().string()}) {
+        CAPTURE(list);
+        ConnectFixture f({"", list, "SSL_CERT_DIR", true});
+        CHECK(f.read(*f.connect(local(server))) == "hello");
+    }
+    const TrustSettings none{"", "/no/such/folder:/nor/this", "SSL_CERT_DIR", true};
+    const auto error = test::caught<ConnectError>([&] { trust_store(none); });
+    CHECK(error.permanent);
+    CHECK(std::string(error.what()).find("/no/such/folder:/nor/this (from SSL_CERT_DIR)") != std::string::npos);
+}
+
+TEST_CASE("who does not verify reads no trust store") {
+    Server server(hello(), context_of(good_spec()));
+    ConnectFixture f({"/no/such/file", "", "SSL_CERT_FILE", false});
+    CHECK(f.read(*f.connect(local(server))) == "hello");
 }
 
 TEST_CASE("threads that ask for a trust store at once all get one") {

@@ -113,6 +113,21 @@ TEST_CASE("a notification between emit() and its effect wins, and comes once") {
     CHECK(wakes == std::vector{Wake::notified});
 }
 
+TEST_CASE("a cancellation that came too late for one wait does not end the next on the same event") {
+    Loop loop;
+    Event event(*loop.waits);
+    std::vector<Wake> wakes;
+    const auto task = loop.start(wait_on(event, never, wakes));
+    task->cancel();
+    event.notify();
+    const auto next = loop.start(wait_on(event, never, wakes));
+    loop.turn();
+    CHECK(wakes == std::vector{Wake::notified});
+    next->cancel();
+    loop.turn();
+    CHECK(wakes == std::vector{Wake::notified, Wake::cancelled});
+}
+
 TEST_CASE("shutdown ends all waits, and later ones at once") {
     Loop loop;
     Event first(*loop.waits), second(*loop.waits), later(*loop.waits);
@@ -168,6 +183,18 @@ TEST_CASE("a resumed coroutine may destroy, notify and re-wait events that are d
     loop.pass(5ms);
     CHECK(wakes.size() == 4);
     CHECK(std::count(wakes.begin(), wakes.end(), Wake::notified) == 1);
+}
+
+TEST_CASE("shutdown leaves no timer behind: an executor without other work ends") {
+    Loop loop;
+    Event event(*loop.waits);
+    std::vector<Wake> wakes;
+    loop.start(wait_on(event, Clock::now() + 10s, wakes));
+    loop.waits->shutdown();
+    const auto begin = Clock::now();
+    loop.io.restart();
+    loop.io.run_for(5s);
+    CHECK(Clock::now() - begin < 4s);
 }
 
 TEST_CASE("shutdown from inside a coroutine that a timeout resumed reaches the others") {

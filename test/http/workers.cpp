@@ -62,7 +62,7 @@ TEST_CASE("a cancelled caller does not wait for its work; a look-up has a limit"
 TEST_CASE("several wait for one work: each gets its result, or leaves before the others") {
     Loop loop;
     Workers workers(*loop.waits, 1);
-    const auto go = std::make_shared<std::binary_semaphore>(0);
+    auto go = std::make_shared<std::binary_semaphore>(0);
     auto work = [go] {
         go->try_acquire_for(10s);
         return std::string("found");
@@ -82,6 +82,7 @@ TEST_CASE("several wait for one work: each gets its result, or leaves before the
     CHECK(loop.until([&] { return tasks[1]->done && tasks[2]->done; }));
     CHECK(results == std::vector<std::string>{"", "found", "found"});
     CHECK(pending.done());
+    CHECK(go.use_count() == 1);  // what the work held is let go as it ends
     const Limit limit = limit_from_now(TimeoutPhase::connect, 8s, Clock::time_point::max());
     CHECK(loop.run(workers.result(pending, limit)) == "found");
 }
@@ -107,6 +108,36 @@ TEST_CASE("there is always one thread") {
     CHECK(task->outcome() == "ok");
 }
 
+TEST_CASE("there are never more threads than allowed") {
+    Loop loop;
+    Workers workers(*loop.waits, 2);
+    std::atomic<int> running = 0, most = 0;
+    std::vector<std::shared_ptr<Loop::Task>> tasks;
+    for (int i = 0; i < 6; ++i) {
+        tasks.push_back(loop.start(workers.run([&] {
+            const int now = ++running;
+            if (now > most) most = now;
+            std::this_thread::sleep_for(10ms);
+            --running;
+        })));
+    }
+    for (const auto& task : tasks) CHECK(loop.until([&] { return task->done; }));
+    CHECK(most == 2);
+}
+
+TEST_CASE("threads without work end at once with their owner") {
+    Loop loop;
+    auto shortest = Clock::duration::max();
+    for (int round = 0; round < 4; ++round) {
+        std::optional<Workers> workers(std::in_place, *loop.waits, 2);
+        loop.run(workers->run([] {}));
+        const auto begin = Clock::now();
+        workers.reset();
+        shortest = std::min(shortest, Clock::now() - begin);
+    }
+    CHECK(shortest < 250ms);
+}
+
 TEST_CASE("a disk that does not answer does not hold up the end") {
     Loop loop;
     const auto hang = std::make_shared<std::binary_semaphore>(0), done = std::make_shared<std::binary_semaphore>(0);
@@ -129,12 +160,14 @@ TEST_CASE("a disk that does not answer does not hold up the end") {
 TEST_CASE("without a thread for it a job fails by name, and one thread does for all") {
     Loop loop;
     Workers workers(*loop.waits, 2);
+    std::atomic<bool> ran = false;
     {
         const test::FewThreads none;
-        CHECK(test::outcome([&] { loop.run(workers.run([] {})); }) == "ResourceError");
+        CHECK(test::outcome([&] { loop.run(workers.run([&] { ran = true; })); }) == "ResourceError");
         CHECK(test::outcome([&] { loop.run(workers.run_detached([] { return 1; }, Limit{})); }) == "ResourceError");
     }
     CHECK(loop.run(workers.run([] { return 1; })) == 1);
+    CHECK_FALSE(ran);
     const test::FewThreads none;
     const auto first = loop.start(workers.run([] {})), second = loop.start(workers.run([] {}));
     CHECK(loop.until([&] { return first->done && second->done; }));

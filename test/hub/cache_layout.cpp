@@ -38,6 +38,7 @@ TEST_CASE("names that could lead out of a folder are refused") {
                                         "a/..\\x"sv,
                                         "a\\../x"sv,
                                         "x:stream"sv,
+                                        "file:stream"sv,
                                         "x::$DATA"sv,
                                         "a\0b"sv,
                                         "a\nb"sv,
@@ -60,13 +61,17 @@ TEST_CASE("ordinary names are accepted, however odd") {
 }
 
 TEST_CASE("names that mean something else on some system, or are no text, are refused") {
+    std::string long_path;  // 4095 bytes
+    while (long_path.size() < 4095) long_path += std::string(254, 'x') + "/";
+    long_path.resize(4095);
+    CHECK_NOTHROW(validate_filename(long_path));
     for (const std::string& name :
          {std::string("..."), std::string(".. "), std::string("a/.. /x"), std::string(" "), std::string("a/ /b"),
           std::string(".git/config"), std::string("a/.GIT/x"), std::string(".git. /x"), std::string("git~1"),
-          std::string("a\xff"), std::string("\xed\xa0\x80"), std::string("\xc0\xaf"),
+          std::string("a\\.git\\config"), std::string("a\xff"), std::string("\xed\xa0\x80"), std::string("\xc0\xaf"),
           std::string("a\xc2\x9b"
                       "b"),
-          std::string(256, 'x'), "d/" + std::string(256, 'x') + "/y", std::string(5000, 'x')}) {
+          std::string(256, 'x'), "d/" + std::string(256, 'x') + "/y", std::string(5000, 'x'), long_path + "x"}) {
         CAPTURE(name);
         CHECK_THROWS_AS(validate_filename(name), HfValidationError);
     }

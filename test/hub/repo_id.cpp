@@ -14,6 +14,11 @@ TEST_CASE("repo ids are a name, with or without a namespace") {
         CHECK_NOTHROW(validate_repo_id(good));
     const std::string longest(96, 'x');
     CHECK_NOTHROW(validate_repo_id(longest + "/" + longest));
+    std::string umlauts;
+    for (int i = 0; i < 96; ++i) umlauts += "ä";
+    CHECK_NOTHROW(validate_repo_id(umlauts));
+    CHECK_THROWS_AS(validate_repo_id(umlauts + "ä"), HfValidationError);
+    CHECK_THROWS_AS(validate_repo_id("a\xff"), HfValidationError);
     for (const std::string bad : {"", "/", "a/", "/a", "a/b/c", "a b", "a/-b", "a/b-", ".a", "a.", "a--b", "a..b",
                                   "a/b.git", "a\nb", "a/b?c", "a%2Fb", "a\\b"}) {
         CAPTURE(bad);
@@ -31,6 +36,8 @@ TEST_CASE("paths encode the revision whole, and names but not their slashes") {
           "/spaces/a/b/resolve/feat%2F%C3%A4/d%20ir/x%23%3F.txt");
     CHECK(resolve_path("model", "gpt2", "", "f") == "/gpt2/resolve/main/f");
     CHECK_THROWS_AS(repo_api_path("bucket", "a/b"), InvalidArgumentError);
+    CHECK_THROWS_AS(repo_api_path("model", "a/../b"), HfValidationError);
+    CHECK_THROWS_AS(resolve_path("model", "a/../b", "main", "f"), HfValidationError);
 }
 
 TEST_CASE("the address of a repository tells its type and id") {
@@ -45,6 +52,7 @@ TEST_CASE("the address of a repository tells its type and id") {
 
 TEST_CASE("an address at the Hub's default host is turned to the endpoint") {
     CHECK(parse_repo_url("https://huggingface.co/a/b", "http://mirror.test").url == "http://mirror.test/a/b");
+    CHECK(parse_repo_url("https://huggingface.co/hf/a/b", "https://huggingface.co/hf").repo_id == "a/b");
 }
 
 TEST_CASE("a server may name itself by the other scheme or without its port") {
