@@ -93,6 +93,18 @@ TEST_CASE("who tries again by himself does so within the same budget") {
     CHECK(granted == 100);
 }
 
+TEST_CASE("requests that a server refuses unprocessed are tried again also when the budget is used up") {
+    Fixture f;
+    f.request.is_retry = true;
+    Pipeline pipeline(*f.loop.waits, f.transport, f.options);
+    while (pipeline.take_retry()) {
+    }
+    f.transport.steps = {failure(lost(false, false)), answer(200)};
+    CHECK(f.loop.run(pipeline.send(f.request)).status == 200);
+    f.transport.steps = {failure(lost(false)), answer(200)};
+    CHECK(test::outcome([&] { f.loop.run(pipeline.send(f.request)); }) == "ConnectionLostError");
+}
+
 TEST_CASE("what does not pass is not tried again") {
     Fixture f;
     for (const int status : {400, 401, 403, 404, 410, 416, 501}) {
