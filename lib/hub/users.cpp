@@ -1,3 +1,5 @@
+#include "hub/users.hpp"
+
 #include "core/fork.hpp"
 #include "hub/call.hpp"
 #include "hub/mapping.hpp"
@@ -89,6 +91,14 @@ awaitable<WhoAmI> whoami(Client client, Owned<WhoAmIOptions> options, std::share
 }
 
 }  // namespace
+
+awaitable<std::string> namespace_or_own(Client client, std::string given, OwnedToken token) {
+    if (!given.empty()) co_return given;
+    Owned<WhoAmIOptions> options(WhoAmIOptions{.token = token});
+    auto asking = whoami(std::move(client), std::move(options), nullptr);
+    const WhoAmI owner = co_await std::move(asking);
+    co_return owner.name;
+}
 
 }  // namespace hub
 
