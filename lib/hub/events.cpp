@@ -104,6 +104,11 @@ awaitable<std::optional<std::vector<json::object>>> EventSource::next() {
 }
 
 awaitable<std::optional<EventSource::End>> EventSource::open() {
+    if (request_.complete) {
+        auto completing = request_.complete(client_, request_);
+        co_await std::move(completing);
+        request_.complete = nullptr;
+    }
     http::Request request = client_.request(http::Method::get, request_.path, request_.token);
     request.headers.set("accept", "text/event-stream");
     request.retry_statuses = false;

@@ -32,6 +32,7 @@ struct EventRequest {
     std::optional<std::uint64_t> tail{};               ///< Only so many events of those that are there.
     int not_yet = 0;                                   ///< A status that means "ask again", or 0.
     std::function<awaitable<bool>(Client)> is_over{};  ///< Asked after every connection that was not ended well.
+    std::function<awaitable<void>(Client, EventRequest&)> complete{};  ///< Makes the path, before the first request.
 };
 
 /// How a connection ended.

@@ -2,8 +2,6 @@
 
 #include <hfhub/error.hpp>
 
-#include <algorithm>
-
 namespace hfhub::hub {
 
 Polling::Polling(std::optional<std::chrono::milliseconds> timeout, std::chrono::milliseconds interval)
@@ -15,11 +13,14 @@ Polling::Polling(std::optional<std::chrono::milliseconds> timeout, std::chrono::
     if (timeout && *timeout < std::chrono::duration_cast<std::chrono::milliseconds>(end_ - now)) end_ = now + *timeout;
 }
 
+bool Polling::is_over() const noexcept { return timeout_ && http::Clock::now() >= end_; }
+
 awaitable<void> Polling::pause(Client client, std::string state) const {
+    if (is_over()) throw TimeoutError(TimeoutPhase::deadline, *timeout_, ": " + state);
     const http::Clock::time_point now = http::Clock::now();
-    if (timeout_ && now >= end_) throw TimeoutError(TimeoutPhase::deadline, *timeout_, ": " + state);
     const auto most = std::chrono::duration_cast<std::chrono::milliseconds>(end_ - now);
-    co_await client.wait_until(interval_ < most ? now + interval_ : end_);
+    const http::Clock::time_point next = interval_ < most ? now + interval_ : end_;
+    co_await client.wait_until(next);
 }
 
 }  // namespace hfhub::hub

@@ -17,6 +17,8 @@ class Polling {
     /// deadline of the call.
     Polling(std::optional<std::chrono::milliseconds> timeout, std::chrono::milliseconds interval);
 
+    /// Whether the time is over, so that pause would throw.
+    bool is_over() const noexcept;
     /// Waits for the next question. Throws TimeoutError, which ends in `state`, where the time is over; CancelledError.
     awaitable<void> pause(Client client, std::string state) const;
 

@@ -92,10 +92,15 @@ awaitable<WhoAmI> whoami(Client client, Owned<WhoAmIOptions> options, std::share
 
 }  // namespace
 
-awaitable<std::string> namespace_or_own(Client client, std::string given, OwnedToken token) {
-    if (!given.empty()) co_return given;
+awaitable<WhoAmI> owner_of(Client client, OwnedToken token) {
     Owned<WhoAmIOptions> options(WhoAmIOptions{.token = token});
     auto asking = whoami(std::move(client), std::move(options), nullptr);
+    co_return co_await std::move(asking);
+}
+
+awaitable<std::string> namespace_or_own(Client client, std::string given, OwnedToken token) {
+    if (!given.empty()) co_return given;
+    auto asking = owner_of(std::move(client), std::move(token));
     const WhoAmI owner = co_await std::move(asking);
     co_return owner.name;
 }

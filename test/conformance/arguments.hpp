@@ -7,6 +7,7 @@
 #include "core/owned.hpp"
 
 #include <hfhub/hub/commits.hpp>
+#include <hfhub/hub/jobs.hpp>
 #include <hfhub/inference/chat.hpp>
 #include <hfhub/string_list.hpp>
 #include <hfhub/token.hpp>
@@ -126,6 +127,17 @@ class Arguments {
         out = operations;
     }
     void read(const json::value& value, JsonView& out, std::string_view) { out = JsonView(value); }
+    void read(const json::value& value, JobTimeout& out, std::string_view name) {
+        std::chrono::milliseconds span{0};
+        std::string_view text;
+        if (value.is_number()) {
+            read(value, span, name);
+            out = span;
+        } else {
+            read(value, text, name);
+            out = text;
+        }
+    }
     void read(const json::value& value, ChatMessages& out, std::string_view name) {
         std::vector<ChatMessage> messages;
         read<std::vector<ChatMessage>>(value, messages, name);

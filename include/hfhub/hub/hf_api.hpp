@@ -12,6 +12,8 @@
 #include <hfhub/hub/cache.hpp>
 #include <hfhub/hub/commits.hpp>
 #include <hfhub/hub/download.hpp>
+#include <hfhub/hub/endpoints.hpp>
+#include <hfhub/hub/jobs.hpp>
 #include <hfhub/hub/refs.hpp>
 #include <hfhub/hub/repos.hpp>
 #include <hfhub/hub/search.hpp>
@@ -35,6 +37,8 @@ template <class Mode>
 class BasicHfApi : public BasicCache<Mode>,
                    public BasicCommits<Mode>,
                    public BasicDownload<Mode>,
+                   public BasicEndpoints<Mode>,
+                   public BasicJobs<Mode>,
                    public BasicRefs<Mode>,
                    public BasicRepos<Mode>,
                    public BasicSearch<Mode>,
