@@ -110,7 +110,7 @@ void refuse_local_files(const UvCommand& uv) {
 
 template <class T>
 awaitable<T> run_uv(Client client, UvCommand uv, JobCall call, awaitable<T> (*run)(Client, JobCall)) {
-    auto look = [&uv] { refuse_local_files(uv); };
+    auto look = [uv = std::move(uv)] { refuse_local_files(uv); };
     co_await client.workers().run(std::move(look));
     auto running = run(std::move(client), std::move(call));
     co_return co_await std::move(running);

@@ -100,6 +100,12 @@ TEST_CASE("a listing of Jobs asks for the owner once, then page by page") {
           "GET /api/jobs/ann?cursor=2\n");
 }
 
+TEST_CASE("a listing's own limit is for each page") {
+    MockHub hub([](const Seen&) { return Answer{.never = true}; });
+    CHECK_THROWS_AS(api_of(hub).list_jobs({.timeout = 20ms, .namespace_ = "org"}).next(), TimeoutError);
+    CHECK_THROWS_AS(api_of(hub).list_scheduled_jobs({.timeout = 20ms, .namespace_ = "org"}), TimeoutError);
+}
+
 TEST_CASE("wait_for_job asks until the Job has ended or is in a stage that was asked for") {
     MockHub hub(in_turn({job("SCHEDULING"), job("RUNNING"), job("ERROR")}));
     const HfApi api = api_of(hub);

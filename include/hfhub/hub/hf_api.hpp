@@ -9,6 +9,7 @@
 //     hfhub::ModelInfo info = co_await api.model_info("openai-community/gpt2");
 
 #include <hfhub/hub/api_handle.hpp>
+#include <hfhub/hub/buckets.hpp>
 #include <hfhub/hub/cache.hpp>
 #include <hfhub/hub/commits.hpp>
 #include <hfhub/hub/download.hpp>
@@ -34,7 +35,8 @@ namespace hfhub {
 /// Methods by topic. Cheap to copy; any number of threads may use one object. Texts and lists that are given to a
 /// method are copied before it returns.
 template <class Mode>
-class BasicHfApi : public BasicCache<Mode>,
+class BasicHfApi : public BasicBuckets<Mode>,
+                   public BasicCache<Mode>,
                    public BasicCommits<Mode>,
                    public BasicDownload<Mode>,
                    public BasicEndpoints<Mode>,
