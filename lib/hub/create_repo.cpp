@@ -81,7 +81,7 @@ const SpaceTemplate& choose(const std::vector<SpaceTemplate>& templates, const C
 
 awaitable<std::optional<SpaceTemplate>> find_template(Client client, const CreateRepoOptions& options) {
     if (options.space_template.empty()) co_return std::nullopt;
-    const ListSpaceTemplatesOptions ask{.token = options.token};
+    const SpaceOptions ask{.token = options.token};
     const std::vector<SpaceTemplate> templates = co_await list_space_templates(std::move(client), ask);
     co_return std::optional<SpaceTemplate>(choose(templates, options));
 }

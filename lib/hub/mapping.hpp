@@ -15,6 +15,9 @@ namespace hfhub {
 template <>
 inline constexpr std::array wire_aliases<ModelInfo> = {WireAlias{"model_index", "model-index"}};
 template <>
+inline constexpr std::array wire_aliases<JobHardwareInfo> = {WireAlias{"unit_cost_micro_usd", "unitCostMicroUSD"},
+                                                             WireAlias{"unit_cost_usd", "unitCostUSD"}};
+template <>
 inline constexpr std::array wire_aliases<SpaceRuntime> = {WireAlias{"sleep_time", "gcTimeout"}};
 
 /// The provider mapping is a list, or an object whose names are the providers; the card's tags are there once.

@@ -10,6 +10,7 @@
 #include <hfhub/hub/api_handle.hpp>
 #include <hfhub/hub/pages.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -37,7 +38,8 @@ struct Listing {
     std::string path;  ///< Below the endpoint, percent-encoded.
     Query query;
     OwnedToken token;
-    std::optional<std::uint64_t> limit;  ///< Items in all.
+    std::optional<std::uint64_t> limit{};  ///< Items in all.
+    std::chrono::milliseconds timeout{0};  ///< For each page; 0: that of the client.
 };
 
 /// One page: a JSON array, and the Link to what follows.
@@ -57,7 +59,7 @@ class LinkedPages final : public PageSource<T> {
 
     awaitable<std::optional<std::vector<T>>> next_page() override {
         if (ended_ || left() == 0) co_return std::nullopt;
-        const Client client = client_.restarted();
+        const Client client = client_.restarted().within(listing_.timeout);
         http::Request request = next_ ? client.request_url(http::Method::get, next_->str(), listing_.token)
                                       : client.request(http::Method::get, listing_.path, listing_.token);
         if (!next_) listing_.query.append_to(request.url);

@@ -11,6 +11,6 @@
 
 namespace hfhub::hub {
 
-awaitable<std::vector<SpaceTemplate>> list_space_templates(Client client, Owned<ListSpaceTemplatesOptions> options);
+awaitable<std::vector<SpaceTemplate>> list_space_templates(Client client, Owned<SpaceOptions> options);
 
 }  // namespace hfhub::hub

@@ -1,3 +1,5 @@
+#include "hub/users.hpp"
+
 #include "core/fork.hpp"
 #include "hub/call.hpp"
 #include "hub/mapping.hpp"
@@ -89,6 +91,19 @@ awaitable<WhoAmI> whoami(Client client, Owned<WhoAmIOptions> options, std::share
 }
 
 }  // namespace
+
+awaitable<WhoAmI> owner_of(Client client, OwnedToken token) {
+    Owned<WhoAmIOptions> options(WhoAmIOptions{.token = token});
+    auto asking = whoami(std::move(client), std::move(options), nullptr);
+    co_return co_await std::move(asking);
+}
+
+awaitable<std::string> namespace_or_own(Client client, std::string given, OwnedToken token) {
+    if (!given.empty()) co_return given;
+    auto asking = owner_of(std::move(client), std::move(token));
+    const WhoAmI owner = co_await std::move(asking);
+    co_return owner.name;
+}
 
 }  // namespace hub
 

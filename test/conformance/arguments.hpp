@@ -6,7 +6,9 @@
 #include "core/mapping.hpp"
 #include "core/owned.hpp"
 
+#include <hfhub/hub/buckets.hpp>
 #include <hfhub/hub/commits.hpp>
+#include <hfhub/hub/jobs.hpp>
 #include <hfhub/inference/chat.hpp>
 #include <hfhub/string_list.hpp>
 #include <hfhub/token.hpp>
@@ -128,6 +130,25 @@ class Arguments {
         out = operations;
     }
     void read(const json::value& value, JsonView& out, std::string_view) { out = JsonView(value); }
+    /// (type, id, hash, path)
+    void read(const json::value& value, BucketCopy& out, std::string_view name) {
+        if (!value.is_array() || value.get_array().size() != 4) throw Unsupported("a copy should be a list of 4");
+        std::size_t at = 0;
+        for (std::string_view* text : {&out.source_repo_type, &out.source_repo_id, &out.xet_hash, &out.destination}) {
+            read(value.get_array()[at++], *text, name);
+        }
+    }
+    void read(const json::value& value, JobTimeout& out, std::string_view name) {
+        std::chrono::milliseconds span{0};
+        std::string_view text;
+        if (value.is_number()) {
+            read(value, span, name);
+            out = span;
+        } else {
+            read(value, text, name);
+            out = text;
+        }
+    }
     void read(const json::value& value, ChatMessages& out, std::string_view name) {
         std::vector<ChatMessage> messages;
         read<std::vector<ChatMessage>>(value, messages, name);

@@ -229,9 +229,14 @@ class Case {
         return async_ ? method->awaiting(objects, arguments) : method->blocking(objects, arguments);
     }
 
-    /// What a dry run or a stream returns is another type, so it is a method of its own.
+    /// What a dry run, a stream or a wait for several returns is another type, so it is a method of its own.
     static std::string method_name(std::string_view python_name, json::object& kwargs) {
         std::string name(python_name == "chat.completions.create" ? "chat_completion" : python_name);
+        if (const auto job = kwargs.find("job_id"); name == "wait_for_job" && job->value().is_array()) {
+            kwargs["job_ids"] = job->value();
+            kwargs.erase("job_id");
+            return name + "s";
+        }
         const json::value* stream = kwargs.if_contains("stream");
         if (stream && find_method(name + "_stream")) {
             if (*stream == true) name += "_stream";

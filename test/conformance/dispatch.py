@@ -2,13 +2,13 @@
 """Writes the table entries for the methods that a public header declares.
 
 dispatch.py HEADER OUTPUT: reads the classes `template <class Mode> class BasicX` of the header. A method is what
-returns `typename Mode::template result<…>`, `std::string` or `BasicPages<Mode, …>`; its last parameter may be an options struct, the
+returns `typename Mode::template result<…>`, `std::string`, `BasicPages<Mode, …>` or `BasicEvents<Mode, …>`; its last parameter may be an options struct, the
 others are positional. There is nothing to write by hand for a new method."""
 import re
 import sys
 
 CLASS = re.compile(r"template <class Mode>\s*class (Basic\w+)[^;{]*\{(.*?)\n\};", re.S)
-METHOD = re.compile(r"(?:typename Mode::template result<[^;()]+>|std::string|BasicPages<Mode,[^;()]+>)\s+(\w+)\(([^;]*?)\)\s*const;", re.S)
+METHOD = re.compile(r"(?:typename Mode::template result<[^;()]+>|std::string|Basic(?:Pages|Events)<Mode,[^;()]+>)\s+(\w+)\(([^;]*?)\)\s*const;", re.S)
 
 
 def without_comments(text):

@@ -31,7 +31,11 @@ class MockTransport final : public http::Transport {
         response.url = request.url;
         response.headers.add("content-type", "application/json");
         for (const auto& [name, value] : answer.headers) response.headers.set(name, value);
-        if (request.method != http::Method::head) response.body = http::memory_body(answer.body);
+        if (answer.stream) {
+            response.body = answer.stream(waits_);
+        } else if (request.method != http::Method::head) {
+            response.body = http::memory_body(answer.body);
+        }
         co_return response;
     }
 

@@ -2,6 +2,9 @@
 
 // A Hub in memory: a session whose requests are answered by a function.
 
+#include "http/body.hpp"
+#include "http/wait.hpp"
+
 #include <hfhub/session.hpp>
 
 #include <functional>
@@ -24,6 +27,7 @@ struct Answer {
     std::string body = "{}";
     std::vector<std::pair<std::string, std::string>> headers{};
     bool never = false;  ///< No answer: the request waits for its deadline or for being cancelled.
+    std::function<http::Body(http::Waits&)> stream{};  ///< Makes the body, instead of the text above.
 };
 
 class MockHub {

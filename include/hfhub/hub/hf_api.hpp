@@ -9,10 +9,13 @@
 //     hfhub::ModelInfo info = co_await api.model_info("openai-community/gpt2");
 
 #include <hfhub/hub/api_handle.hpp>
+#include <hfhub/hub/buckets.hpp>
 #include <hfhub/hub/cache.hpp>
 #include <hfhub/hub/commits.hpp>
 #include <hfhub/hub/download.hpp>
 #include <hfhub/hub/gguf.hpp>
+#include <hfhub/hub/endpoints.hpp>
+#include <hfhub/hub/jobs.hpp>
 #include <hfhub/hub/refs.hpp>
 #include <hfhub/hub/repos.hpp>
 #include <hfhub/hub/safetensors.hpp>
@@ -34,10 +37,13 @@ namespace hfhub {
 /// Methods by topic. Cheap to copy; any number of threads may use one object. Texts and lists that are given to a
 /// method are copied before it returns.
 template <class Mode>
-class BasicHfApi : public BasicCache<Mode>,
+class BasicHfApi : public BasicBuckets<Mode>,
+                   public BasicCache<Mode>,
                    public BasicCommits<Mode>,
                    public BasicDownload<Mode>,
                    public BasicGguf<Mode>,
+                   public BasicEndpoints<Mode>,
+                   public BasicJobs<Mode>,
                    public BasicRefs<Mode>,
                    public BasicRepos<Mode>,
                    public BasicSafetensors<Mode>,
