@@ -13,8 +13,8 @@
 #include <hfhub/hub/cache.hpp>
 #include <hfhub/hub/commits.hpp>
 #include <hfhub/hub/download.hpp>
-#include <hfhub/hub/gguf.hpp>
 #include <hfhub/hub/endpoints.hpp>
+#include <hfhub/hub/gguf.hpp>
 #include <hfhub/hub/jobs.hpp>
 #include <hfhub/hub/refs.hpp>
 #include <hfhub/hub/repos.hpp>
@@ -41,8 +41,8 @@ class BasicHfApi : public BasicBuckets<Mode>,
                    public BasicCache<Mode>,
                    public BasicCommits<Mode>,
                    public BasicDownload<Mode>,
-                   public BasicGguf<Mode>,
                    public BasicEndpoints<Mode>,
+                   public BasicGguf<Mode>,
                    public BasicJobs<Mode>,
                    public BasicRefs<Mode>,
                    public BasicRepos<Mode>,
