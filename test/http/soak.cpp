@@ -130,7 +130,6 @@ struct Soak {
         options.max_connections = 16;
         options.max_idle_connections = idle_cap;
         options.backoff_base = options.backoff_cap = 1ms;
-        options.idle_timeout = 150ms;
         return options;
     }
 
@@ -141,6 +140,7 @@ struct Soak {
             Request request;
             request.url = Url::parse(base);
             request.buffered = 1 << 16;
+            request.timeouts.idle = 150ms;
             std::string body;
             if (number % 10 == 0) body = std::to_string(number) + std::string(500, 'u');
             if (!body.empty()) request.method = Method::put;
