@@ -1,4 +1,5 @@
 #include "core/json.hpp"
+#include "hub/bucket_download.hpp"
 #include "hub/bucket_id.hpp"
 #include "hub/call.hpp"
 #include "hub/file_metadata.hpp"
@@ -120,6 +121,8 @@ bool is_known(const BucketEntry& entry) {
     return std::get<BucketFolder>(entry).type == "directory";
 }
 
+}  // namespace
+
 awaitable<std::vector<BucketFile>> paths_info(Client client, std::string id, std::vector<std::string> paths,
                                               OwnedToken token) {
     std::vector<BucketFile> found;
@@ -136,6 +139,8 @@ awaitable<std::vector<BucketFile>> paths_info(Client client, std::string id, std
     }
     co_return found;
 }
+
+namespace {
 
 awaitable<BucketFileMetadata> bucket_file_metadata(Client client, std::string id, std::string path, OwnedToken token) {
     MetadataRequest asked;
@@ -222,6 +227,18 @@ auto BasicBuckets<Mode>::batch_bucket_files(std::string_view bucket_id, BatchBuc
     typename Mode::template result<void> {
     return call<Mode>(*this, hub::send_batches, hub::bucket_id(bucket_id, this->endpoint()), hub::batch_bodies(options),
                       options.token);
+}
+
+template <class Mode>
+auto BasicBuckets<Mode>::download_bucket_files(std::string_view bucket_id, std::span<const BucketDownload> files,
+                                               DownloadBucketFilesOptions options) const ->
+    typename Mode::template result<void> {
+    std::vector<hub::BucketFetch> wanted;
+    for (const BucketDownload& file : files) {
+        wanted.push_back({std::string(file.remote_path), std::string(file.local_path), file.size});
+    }
+    return call<Mode>(*this, hub::download_bucket_files, hub::bucket_id(bucket_id, this->endpoint()), wanted,
+                      options.raise_on_missing_files, options.token);
 }
 
 HFHUB_INSTANTIATE_PAGES(BucketInfo);

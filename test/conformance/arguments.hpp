@@ -138,6 +138,15 @@ class Arguments {
             read(value.get_array()[at++], *text, name);
         }
     }
+    /// (path or file, local path)
+    void read(const json::value& value, BucketDownload& out, std::string_view name) {
+        if (!value.is_array() || value.get_array().size() != 2) throw Unsupported("a download should be a list of 2");
+        const json::value& file = value.get_array()[0];
+        const json::value* path = find_member(file, "path");
+        read(path ? *path : file, out.remote_path, name);
+        if (path) read(file.at("size"), out.size, name);
+        read(value.get_array()[1], out.local_path, name);
+    }
     void read(const json::value& value, JobTimeout& out, std::string_view name) {
         std::chrono::milliseconds span{0};
         std::string_view text;

@@ -5,6 +5,7 @@
 #include <hfhub/datetime.hpp>
 #include <hfhub/hub/api_handle.hpp>
 #include <hfhub/hub/download.hpp>
+#include <hfhub/hub/hf_uri.hpp>
 #include <hfhub/hub/pages.hpp>
 #include <hfhub/json.hpp>
 #include <hfhub/mode.hpp>
@@ -32,15 +33,6 @@ struct BucketInfo {
     json::object raw;  ///< All other fields.
 };
 BOOST_DESCRIBE_STRUCT(BucketInfo, (), (id, private_, created_at, size, total_files))
-
-/// A place of the Hub's, as "hf://buckets/namespace/name/path" says it.
-struct HfUri {
-    std::string type;  ///< "bucket".
-    std::string id;    ///< "namespace/name".
-    std::optional<std::string> revision;
-    std::string path_in_repo;
-};
-BOOST_DESCRIBE_STRUCT(HfUri, (), (type, id, revision, path_in_repo))
 
 /// A bucket's web address, and what it says.
 struct BucketUrl {
@@ -91,6 +83,15 @@ struct BucketCopy {
 static_assert(std::is_trivially_destructible_v<BucketCopy>);
 BOOST_DESCRIBE_STRUCT(BucketCopy, (), (source_repo_type, source_repo_id, xet_hash, destination))
 
+/// A file of the bucket, and where it is to be.
+struct BucketDownload {
+    std::string_view remote_path;
+    std::string_view local_path;
+    std::optional<std::uint64_t> size{};  ///< Where a BucketFile told it; else the Hub is asked.
+};
+static_assert(std::is_trivially_destructible_v<BucketDownload>);
+BOOST_DESCRIBE_STRUCT(BucketDownload, (), (remote_path, local_path, size))
+
 struct BucketOptions {
     Token token{};
 };
@@ -138,6 +139,13 @@ struct BatchBucketFilesOptions {
 static_assert(std::is_trivially_destructible_v<BatchBucketFilesOptions>);
 BOOST_DESCRIBE_STRUCT(BatchBucketFilesOptions, (), (copy, delete_, token))
 
+struct DownloadBucketFilesOptions {
+    bool raise_on_missing_files = false;  ///< Else those that are not there are left out.
+    Token token{};
+};
+static_assert(std::is_trivially_destructible_v<DownloadBucketFilesOptions>);
+BOOST_DESCRIBE_STRUCT(DownloadBucketFilesOptions, (), (raise_on_missing_files, token))
+
 /// A bucket is named "namespace/name", "hf://buckets/namespace/name" or by its web address. All of them throw
 /// HfValidationError for another name, BucketNotFoundError, and HfHubHttpError where the Hub refuses.
 template <class Mode>
@@ -171,6 +179,11 @@ class BasicBuckets : public virtual ApiHandle {
     /// InvalidArgumentError where the Hub could not do some of it.
     typename Mode::template result<void> batch_bucket_files(std::string_view bucket_id,
                                                             BatchBucketFilesOptions options = {}) const;
+    /// Downloads files over HTTP, several at a time, and puts each into its place when its length is right. Throws
+    /// RemoteEntryNotFoundError for missing files where that is wanted, TransportError, IntegrityError, IoError.
+    typename Mode::template result<void> download_bucket_files(std::string_view bucket_id,
+                                                               std::span<const BucketDownload> files,
+                                                               DownloadBucketFilesOptions options = {}) const;
 };
 
 extern template class BasicPages<Blocking, BucketInfo>;
