@@ -103,3 +103,14 @@ TEST_CASE("a wait ends with an error where it has failed, with its timeout, and 
     CHECK_THROWS_AS(api.with_stop(stop.get_token()).wait_for_inference_endpoint("e", {.namespace_ = "ann"}),
                     CancelledError);
 }
+
+TEST_CASE("what is deployed from the catalog is in the namespace that was asked for") {
+    MockHub hub([](const Seen&) { return Answer{.body = R"({"endpoint": )" + endpoint("pending") + "}"}; });
+    const HfApi api = api_of(hub);
+    const auto made = api.create_inference_endpoint_from_catalog("org/model", {.name = "e", .namespace_ = "ann"});
+    CHECK(made.namespace_ == "ann");
+    CHECK(hub.seen().at(0).body == R"({"namespace":"ann","repoId":"org/model","endpointName":"e"})");
+    CHECK_THROWS_AS(api.create_inference_endpoint_from_catalog("a/b/c"), HfValidationError);
+    CHECK_THROWS_AS(api.create_inference_endpoint_from_catalog("a/b", {.token = false}), InvalidArgumentError);
+    CHECK(hub.seen().size() == 1);
+}
