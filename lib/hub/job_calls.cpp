@@ -45,9 +45,8 @@ awaitable<void> tell(Client client, JobCall call) {
     const std::string ignored = co_await std::move(asking);
 }
 
-static  /// A Job, with what the server does not say: the Hub, and the Job's page there.
-    static JobInfo
-    job_of(const Client& client, json::value value) {
+/// A Job, with what the server does not say: the Hub, and the Job's page there.
+static JobInfo job_of(const Client& client, json::value value) {
     if (!value.is_object()) throw JsonError("a Job should be an object");
     json::object& object = value.get_object();
     const json::value* owner = object.if_contains("owner");

@@ -3,9 +3,11 @@
 #include "http/session.hpp"
 #include "http/transport.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace hfhub::test {
@@ -20,6 +22,11 @@ class RecordingTransport final : public http::Transport {
 
     awaitable<http::Response> send(const http::Request& request, bool) override {
         requests_->push_back(request);
+        if (const auto* body = std::get_if<std::shared_ptr<http::BodySource>>(&request.body)) {
+            std::vector<std::byte> buffer(1024);
+            while (co_await (*body)->read_some(buffer) > 0) {
+            }
+        }
         http::Response response;
         response.status = 200;
         response.url = request.url;
