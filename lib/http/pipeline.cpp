@@ -168,6 +168,7 @@ awaitable<Response> Pipeline::send(Request request) {
     prepare(request);
     Counters& counters = *options_.counters;
     (request.is_retry ? counters.retries : counters.requests).add();
+    if (!request.is_retry) budget_.on_request();
     const auto begin = options_.hooks.on_response ? Clock::now() : Clock::time_point();
     std::vector<std::string> visited;
     try {

@@ -93,6 +93,23 @@ TEST_CASE("who tries again by himself does so within the same budget") {
     CHECK(granted == 100);
 }
 
+TEST_CASE("requests bring one retry for each five of them, tries of earlier ones bring none") {
+    Fixture f;
+    Pipeline pipeline(*f.loop.waits, f.transport, f.options);
+    while (pipeline.take_retry()) {
+    }
+    for (const bool is_retry : {true, false}) {
+        f.request.is_retry = is_retry;
+        for (int i = 0; i < 50; ++i) {
+            f.transport.steps = {answer(200)};
+            f.loop.run(pipeline.send(f.request));
+        }
+        int granted = 0;
+        while (pipeline.take_retry()) ++granted;
+        CHECK(granted == (is_retry ? 0 : 10));
+    }
+}
+
 TEST_CASE("requests that a server refuses unprocessed are tried again also when the budget is used up") {
     Fixture f;
     f.request.is_retry = true;
