@@ -10,9 +10,11 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <chrono>
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <thread>
 
 using namespace hfhub;
 using namespace hfhub::test;
@@ -35,7 +37,12 @@ TEST_CASE("a lock ends with the process that took it, though a child of that liv
         ::_exit(child > 0 ? 0 : 2);
     }));
     CHECK(status == 0);
-    CHECK(FileLock(folder / "lock").try_lock());
+    // The child's child may not have run yet; it lives until its pipe is closed.
+    FileLock lock(folder / "lock");
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!lock.try_lock() && std::chrono::steady_clock::now() < until)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    CHECK(lock.owns_lock());
     ::close(pipe[1]);  // ends the child's child
     ::close(pipe[0]);
 }
