@@ -19,6 +19,7 @@ constexpr std::uint64_t default_alignment = 32;
 constexpr std::uint64_t most_tensors = 1 << 20, most_entries = 1 << 20;
 constexpr std::uint32_t most_dimensions = 8;
 constexpr int deepest_array = 8;
+constexpr std::uint64_t most_items = 1 << 24;  // of all lists: each takes many times its bytes
 constexpr std::size_t most_shards = 10'000;
 
 /// Types of tensors by their numbers; those that were given up have no name.
@@ -106,8 +107,9 @@ class Reader {
         if (depth == deepest_array) refuse("its lists are nested too deep");
         const auto type = static_cast<ValueType>(number<std::uint32_t>());
         // Each item has a byte at least.
-        const std::uint64_t items = count(max_gguf_header, "items in a list");
+        const std::uint64_t items = count(most_items - items_, "items in a list");
         if (items > bytes_.size() - at_) throw Short();
+        items_ += items;
         json::array read;
         for (std::uint64_t i = 0; i < items; ++i) read.push_back(value(type, depth + 1));
         return read;
@@ -115,6 +117,7 @@ class Reader {
 
     std::string_view bytes_, what_;
     std::size_t at_ = 0;
+    std::uint64_t items_ = 0;
     bool swapped_ = false;
 };
 

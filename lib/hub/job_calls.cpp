@@ -17,12 +17,6 @@ constexpr http::Milliseconds silence_when_read{5'000}, silence_when_followed{120
 
 }  // namespace
 
-std::vector<std::string> texts_of(const StringList& texts) {
-    std::vector<std::string> out;
-    for (const std::string_view text : texts) out.emplace_back(text);
-    return out;
-}
-
 JobCall job_call(http::Method method, std::string_view root, std::string_view id, std::string_view what,
                  const JobOptions& options, json::value body) {
     if (id.empty()) throw InvalidArgumentError("the id of a Job is empty");
@@ -83,7 +77,7 @@ static bool is_last(std::string_view stage) {
 }
 
 JobWait::JobWait(const WaitForJobOptions& options)
-    : polling(options.timeout, options.poll_interval), stages(texts_of(options.stages)) {}
+    : polling(options.timeout, options.poll_interval), stages(texts(options.stages)) {}
 
 bool JobWait::ends_at(std::string_view stage) const {
     return is_last(stage) || std::find(stages.begin(), stages.end(), stage) != stages.end();

@@ -3,6 +3,7 @@
 // What is asked about Jobs: one of them, all of them, until one has ended, and what it says.
 
 #include "core/owned.hpp"
+#include "core/texts.hpp"
 #include "hub/client.hpp"
 #include "hub/events.hpp"
 #include "hub/mapping.hpp"
@@ -37,8 +38,6 @@ struct JobCall {
 /// Of one Job. Throws InvalidArgumentError where its id is empty.
 JobCall job_call(http::Method method, std::string_view root, std::string_view id, std::string_view what,
                  const JobOptions& options, json::value body = nullptr);
-
-std::vector<std::string> texts_of(const StringList& texts);
 
 awaitable<std::string> answer_of(Client client, JobCall call);
 awaitable<void> tell(Client client, JobCall call);

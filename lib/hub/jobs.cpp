@@ -46,7 +46,7 @@ template <class Options>
 json::object spec_of(std::string_view image, const StringList& command, const Options& options) {
     JobSettings settings = settings_of(options);
     settings.image = image;
-    settings.command = texts_of(command);
+    settings.command = texts(command);
     if (!has_name(settings)) settings.name = job_name(image, settings.command);
     return job_spec(settings);
 }
@@ -55,8 +55,8 @@ template <class Options>
 UvCommand uv_command(std::string_view script, const Options& options) {
     UvCommand uv;
     uv.script = script;
-    uv.arguments = texts_of(options.script_args);
-    uv.dependencies = texts_of(options.dependencies);
+    uv.arguments = texts(options.script_args);
+    uv.dependencies = texts(options.dependencies);
     uv.python = options.python;
     for (const Volume& volume : options.volumes) uv.takes_data_mount |= volume.mount_path == data_mount;
     return uv;
@@ -179,7 +179,7 @@ template <class Mode>
 auto BasicJobs<Mode>::wait_for_jobs(StringList job_ids, WaitForJobOptions options) const ->
     typename Mode::template result<std::vector<JobInfo>> {
     const hub::JobWait wait(options);
-    const std::vector<std::string> ids = hub::texts_of(job_ids);
+    const std::vector<std::string> ids = texts(job_ids);
     return call<Mode>(*this, hub::wait_for_jobs, ids, options.namespace_, options.token, wait);
 }
 

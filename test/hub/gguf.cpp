@@ -117,6 +117,13 @@ TEST_CASE("what no GGUF file can hold is refused at once") {
     CHECK(refusal(Writer().head(0, 1).entry("k", 13)).find("type 13") != std::string::npos);
     CHECK(refusal(Writer().head(0, 1).entry("k", 9).number<std::uint32_t>(0).number<std::uint64_t>(1ULL << 40))
               .find("items") != std::string::npos);
+    Writer many;
+    many.head(0, 3);
+    for (int i = 0; i < 3; ++i) {
+        many.entry("k", 9).number<std::uint32_t>(0).number<std::uint64_t>(i == 2 ? 1 << 24 : 10);
+        many.bytes += std::string(10, 0);
+    }
+    CHECK(refusal(many).find("items") != std::string::npos);
     Writer nested;
     nested.head(0, 1).entry("k", 9);
     for (int i = 0; i < 20; ++i) nested.number<std::uint32_t>(9).number<std::uint64_t>(1);
